@@ -1,0 +1,43 @@
+/** Where the module reports to the owner; Fastify's own logger fits it. */
+export interface Log {
+  info(data: object, message: string): void
+  warn(data: object, message: string): void
+  error(data: object, message: string): void
+}
+
+/** A log that keeps nothing. */
+export const silentLog: Log = { info: () => {}, warn: () => {}, error: () => {} }
+
+/**
+ * Another program's words, fit for a log: without addresses, without anything as long as a token, on
+ * one line and not endless. Mail servers like to repeat the recipient in their refusals.
+ */
+export function scrub(text: string): string {
+  return text
+    .replace(/[^\s<>"'(),;:]+@[^\s<>"'(),;:]+/g, '[address]')
+    .replace(/[A-Za-z0-9_-]{32,}/g, '[redacted]')
+    .replace(/\p{Cc}+/gu, ' ')
+    .slice(0, 300)
+}
+
+/** An error as it may be logged. */
+export interface LoggedError {
+  readonly [detail: string]: unknown
+  readonly type: string
+  readonly message: string
+  /** Where it was thrown; the message, which may hold an address, is not repeated. */
+  readonly stack: string
+}
+
+/** An error's kind, code, scrubbed message and origin, and the same of what caused it. */
+export function describeError(error: unknown): LoggedError {
+  if (!(error instanceof Error)) return { type: typeof error, message: '', stack: '' }
+  const frames = error.stack?.split('\n').filter((line) => /^\s+at /.test(line)) ?? []
+  return {
+    type: error.name,
+    ...('code' in error ? { code: error.code } : {}),
+    message: scrub(error.message),
+    stack: frames.slice(0, 6).join('\n'),
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
+  }
+}
