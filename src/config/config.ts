@@ -1,0 +1,85 @@
+import type { Duration, Limit, LimitText, Milliseconds } from './values.ts'
+
+/**
+ * What `config.yaml`, or an object given to the plugin, may hold. What each key means, its unit, its
+ * default and the reason for it stand beside the key in `config.yaml`; `schema.ts` has the rules.
+ */
+export interface ConfigInput {
+  imports?: string[]
+  site?: { name?: string; url?: string | null; loginUrl?: string; supportUrl?: string | null }
+  server?: { host?: string; port?: number; trustProxy?: boolean | string }
+  routes?: Record<string, 'forgot' | 'well-known'>
+  access?: { free?: string[] }
+  secret?: string | string[] | null
+  recovery?: { methods?: 'link'[]; linkLifetime?: Duration }
+  password?: {
+    minLength?: number
+    maxLength?: number
+    confirm?: boolean
+    hash?: 'bcrypt' | 'argon2id' | 'scrypt'
+    cost?: number
+    blockCommon?: boolean
+    composition?: 'none' | ('lower' | 'upper' | 'digit' | 'special')[]
+  }
+  limits?: {
+    perAccount?: LimitText | LimitText[]
+    perClient?: LimitText
+    badProofs?: LimitText
+  }
+  smtp?: {
+    host?: string | null
+    port?: number
+    secure?: boolean
+    user?: string | null
+    pass?: string | null
+    from?: { name?: string | null; email?: string | null }
+    replyTo?: string | null
+    timeout?: Duration
+    pool?: number
+    tls?: { ca?: string | null; rejectUnauthorized?: boolean | null }
+  }
+  mail?: { retries?: Duration[]; notifyChanged?: boolean }
+  store?: { url?: string; tablePrefix?: string }
+  users?: {
+    url: string
+    table?: string
+    id?: string
+    email?: string
+    password?: string
+    name?: string | null
+    locale?: string | null
+    where?: string | null
+    sessions?: { table: string; user: string } | null
+  } | null
+  locales?: { default?: string; offer?: 'auto' | string[]; dir?: string | null }
+  templates?: string | null
+  theme?: { accent?: string; logo?: string | null; css?: string | null }
+  log?: { level?: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent' }
+}
+
+/** A checked configuration: every key present, durations in milliseconds, limits as lists. */
+export type Parsed = Resolved<ConfigInput>
+
+/** What the module runs on: {@link Parsed} with its paths absolute and nothing left open, frozen. */
+export interface Config extends Omit<Parsed, 'imports' | 'secret' | 'site' | 'smtp'> {
+  readonly site: Parsed['site'] & { readonly url: string }
+  readonly smtp: Omit<Parsed['smtp'], 'from'> & {
+    readonly from: { readonly name: string; readonly email: string }
+  }
+  /** The key ring: the first signs, all verify. Empty: it is kept in `secret.key` in {@link dataDir}. */
+  readonly secrets: readonly string[]
+  /** The folder for what is not told to lie elsewhere: the key and the mailbox. */
+  readonly dataDir: string
+  /** Path of the one route whose action is `forgot`. */
+  readonly route: string
+}
+
+type Resolved<T> = T extends LimitText | readonly LimitText[]
+  ? readonly Limit[]
+  : T extends Duration
+    ? Milliseconds
+    : T extends readonly (infer U)[]
+      ? readonly Resolved<U>[]
+      : T extends object
+        ? { readonly [K in keyof T]-?: Resolved<Exclude<T[K], undefined>> }
+        : T

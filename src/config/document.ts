@@ -1,0 +1,83 @@
+import { stringify } from 'yaml'
+import { z } from 'zod'
+import { schema } from './schema.ts'
+
+interface Node {
+  readonly description?: string
+  readonly default?: unknown
+  readonly examples?: readonly unknown[]
+  readonly properties?: Readonly<Record<string, Node>>
+  readonly anyOf?: readonly Node[]
+}
+
+const width = 100
+
+/** The JSON Schema of what may be written in `config.yaml`. */
+export function configSchema(): object {
+  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+}
+
+/**
+ * A `config.yaml` with every key, its default, and what it means: written from the schema, so that it
+ * cannot tell anything else than what is checked.
+ *
+ * @param schemaPath Where an editor finds the JSON Schema, relative to the file.
+ */
+export function documentConfig(schemaPath: string): string {
+  const { properties = {} } = configSchema() as Node
+  const sections = Object.entries(properties).map(([key, node]) => section(key, node, ''))
+  return `# yaml-language-server: $schema=${schemaPath}
+#
+# Every key, with its default: what you do not set stays as it is here.
+# Durations are written 500ms, 90s, 10m, 1h or 1d; relative paths are relative to this file.
+# \${VAR}, \${VAR:-default} and \${VAR:?message} are taken from the environment; FORGOT_SMTP__PASS sets
+# smtp.pass whatever stands here, and FORGOT_SMTP__PASS_FILE reads it from a file.
+
+${sections.join('\n\n')}
+`
+}
+
+/** One key, its comment above it. An object that may be left out is shown as a comment below. */
+function section(key: string, node: Node, indent: string): string {
+  const comment = node.description === undefined ? '' : `${wrap(node.description, indent)}\n`
+  if (node.properties !== undefined)
+    return `${comment}${indent}${key}:\n${keys(node.properties, indent)}`
+  const inner = node.anyOf?.find((choice) => choice.properties !== undefined)?.properties
+  const line = `${comment}${indent}${assignment(key, node.default ?? node.examples?.[0] ?? null, indent)}`
+  if (inner === undefined) return line
+  const example = `${key}:\n${keys(inner, '')}`
+  const lines = example.split('\n').map((text) => `${indent}# ${text}`.trimEnd())
+  return `${line}\n${lines.join('\n')}`
+}
+
+function keys(properties: Readonly<Record<string, Node>>, indent: string): string {
+  const inner = `${indent}  `
+  return Object.entries(properties)
+    .map(([key, node]) => section(key, node, inner))
+    .join('\n')
+}
+
+function assignment(key: string, value: unknown, indent: string): string {
+  const isMap = typeof value === 'object' && value !== null && !Array.isArray(value)
+  const text = stringify(value, {
+    collectionStyle: isMap ? 'block' : 'flow',
+    flowCollectionPadding: false,
+    lineWidth: 0,
+    singleQuote: true,
+  }).trimEnd()
+  if (!isMap) return `${key}: ${text}`
+  return `${key}:\n${text.replaceAll(/^/gm, `${indent}  `)}`
+}
+
+function wrap(text: string, indent: string): string {
+  const lines: string[] = []
+  let line = `${indent}#`
+  for (const word of text.split(' ')) {
+    if (line.length + 1 + word.length > width) {
+      lines.push(line)
+      line = `${indent}#`
+    }
+    line += ` ${word}`
+  }
+  return [...lines, line].join('\n')
+}

@@ -1,0 +1,135 @@
+import { isIP } from 'node:net'
+import { z } from 'zod'
+
+/** `500ms`, `90s`, `10m`, `1h` or `1d`, as a configuration spells it. */
+export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
+/** `5/1h`: that many in that time; `off`: no limit. */
+export type LimitText = `${number}/${Duration}` | 'off'
+/** Every duration of a loaded configuration is a whole number of milliseconds. */
+export type Milliseconds = number
+
+/** `count` events in any `windowMs`. */
+export interface Limit {
+  readonly count: number
+  readonly windowMs: Milliseconds
+}
+
+const unitMs: Record<string, Milliseconds> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+}
+const durationPattern = /^(\d{1,9})(ms|s|m|h|d)$/
+const limitPattern = /^(\d{1,9})\/(\d{1,9}(?:ms|s|m|h|d))$/
+
+/** Folders beside a configuration file that are used where there are any. */
+export const defaultFolders: { readonly templates: string; readonly locales: string } = {
+  templates: './templates',
+  locales: './locales',
+}
+
+/** Text that is not empty. */
+export const text = (rule: string): z.ZodString => z.string(rule).min(1, rule)
+
+/** A JavaScript timer holds at most 2^31 - 1 ms; a longer wait would fire at once. */
+export const longestTimerMs: Milliseconds = 2_147_483_647
+
+export function parseDuration(text: string): Milliseconds {
+  const [, amount, unit = ''] = durationPattern.exec(text) ?? []
+  return Number(amount) * (unitMs[unit] ?? Number.NaN)
+}
+
+function parseLimit(text: string): Limit {
+  const [, count, duration = ''] = limitPattern.exec(text) ?? []
+  return { count: Number(count), windowMs: parseDuration(duration) }
+}
+
+/** `90s`, `10m`, `1h`: between `min` and `max`, read as milliseconds. */
+export function duration(min: string, max: string): z.ZodType<Milliseconds> {
+  const rule = `must be a duration from ${min} to ${max}, such as 90s, 10m or 1h`
+  return z
+    .string(rule)
+    .regex(durationPattern, { error: rule, abort: true })
+    .refine((text) => {
+      const ms = parseDuration(text)
+      return ms >= parseDuration(min) && ms <= parseDuration(max)
+    }, rule)
+    .transform(parseDuration)
+}
+
+const limitRule = 'must be count/duration, such as 5/1h, or off'
+const limitText = z
+  .string(limitRule)
+  .regex(limitPattern, { error: limitRule, abort: true })
+  .refine((text) => {
+    const limit = parseLimit(text)
+    return limit.count > 0 && limit.windowMs > 0
+  }, limitRule)
+  .transform(parseLimit)
+const off = z.literal('off', limitRule).transform((): Limit[] => [])
+
+/** One `count/duration`, or `off`: read as a list of none or one. */
+export const oneLimit: z.ZodType<readonly Limit[]> = z.union(
+  [off, limitText.transform((limit): Limit[] => [limit])],
+  limitRule,
+)
+
+/** Several `count/duration` that all hold, or one, or `off`. */
+export const limits: z.ZodType<readonly Limit[]> = z.union(
+  [off, limitText.transform((limit): Limit[] => [limit]), z.array(limitText).min(1)],
+  'must be count/duration, a list of them such as [1/60s, 5/1h], or off',
+)
+
+/** An absolute path of a site, such as `/user/login`. */
+export const sitePath: z.ZodString = z
+  .string('must be a path such as /user/login')
+  .regex(/^\/(?!\/)[^\s?#\\]*$/, 'must be a path such as /user/login: no host, query or blanks')
+
+/** A path of this site or an address elsewhere; `javascript:` and its like are refused. */
+export const link: z.ZodString = z
+  .string('must be a path, an https address or mailto:')
+  .regex(
+    /^(?:\/(?!\/)[^\s\\]*|https?:\/\/[^\s]+|mailto:[^\s@]+@[^\s]+)$/,
+    'must be a path such as /help, an https address, or mailto:',
+  )
+
+/** The origin the site is reached at: its links are built from this and never from a request. */
+export const siteUrl: z.ZodType<string> = z
+  .string('must be an address such as https://example.com')
+  .refine((text) => {
+    const url = URL.canParse(text) ? new URL(text) : null
+    return url !== null && /^https?:$/.test(url.protocol) && text.replace(/\/$/, '') === url.origin
+  }, 'must be an origin such as https://example.com: no path, query or user')
+  .transform((text) => new URL(text).origin)
+
+/** A name such as `users` or `auth.users`: it is quoted, never pasted. */
+export const sqlName: z.ZodString = z
+  .string('must be a name')
+  .regex(
+    /^[\p{L}_][\p{L}\p{N}_$]*(?:\.[\p{L}_][\p{L}\p{N}_$]*)?$/u,
+    'must be the name of a table or column',
+  )
+
+export const networksRule: string =
+  'must be true, false or the addresses of your proxies, such as 127.0.0.1 or 10.0.0.0/8: how many there are can be spoofed'
+
+/** Addresses and CIDR ranges, with commas between them. */
+export const networks: z.ZodType<string> = z.string(networksRule).refine(
+  (text) =>
+    text.split(',').every((each) => {
+      const [address = '', bits = '0', rest] = each.trim().split('/')
+      const most = isIP(address) === 4 ? 32 : 128
+      return (
+        isIP(address) !== 0 && rest === undefined && /^\d{1,3}$/.test(bits) && Number(bits) <= most
+      )
+    }),
+  networksRule,
+)
+
+export function isLoopback(host: string): boolean {
+  const bare = host.replace(/^\[|\]$/g, '').toLowerCase()
+  if (bare === 'localhost' || bare.endsWith('.localhost')) return true
+  return isIP(bare) === 4 ? bare.startsWith('127.') : bare === '::1'
+}

@@ -1,0 +1,85 @@
+import { z } from 'zod'
+import type { Parsed } from './config.ts'
+import { duration, limits as limitList, oneLimit } from './values.ts'
+
+/** `recovery:` */
+export const recovery: z.ZodType<Parsed['recovery']> = z.strictObject({
+  methods: z
+    .array(z.enum(['link'], 'must be link'))
+    .min(1, 'must name at least one way to recover')
+    .default(['link'])
+    .describe('How people prove that the mailbox is theirs. link: a link in the mail.'),
+  linkLifetime: duration('1s', '24h')
+    .prefault('60m')
+    .describe(
+      'How long a mailed link works. 1s to 24h; an hour at most is what OWASP WSTG-ATHN-09 asks.',
+    ),
+})
+
+/** `password:` */
+export const password: z.ZodType<Parsed['password']> = z.strictObject({
+  minLength: z
+    .int('must be a whole number')
+    .min(6, 'must be 6 or more')
+    .max(64, 'must be 64 or less: NIST SP 800-63B-4 §3.1.1.2 has 64 accepted')
+    .default(15)
+    .describe(
+      'Fewest characters (code points). NIST SP 800-63B-4 §3.1.1.2: 15, or 8 beside a second factor.',
+    ),
+  maxLength: z
+    .int('must be a whole number')
+    .min(64, 'must be 64 or more: NIST SP 800-63B-4 §3.1.1.2 has 64 accepted')
+    .max(1024, 'must be 1024 or less')
+    .default(128)
+    .describe(
+      'Most characters (code points). bcrypt also refuses more than 72 bytes, with a message of its own.',
+    ),
+  confirm: z
+    .boolean('must be true or false')
+    .default(false)
+    .describe('Ask for the password twice. Showing it helps people more.'),
+  hash: z
+    .enum(['bcrypt', 'argon2id', 'scrypt'], 'must be bcrypt, argon2id or scrypt')
+    .default('bcrypt')
+    .describe(
+      'What the user table gets; your login must know it. bcrypt: $2b$. argon2id (Node 24.7 or later) and scrypt: PHC strings.',
+    ),
+  cost: z
+    .int('must be a whole number')
+    .min(4, 'must be 4 or more')
+    .max(17, 'must be 17 or less')
+    .default(12)
+    .describe(
+      'bcrypt: rounds as a power of two; 12 takes about 0.3 s. 10 is the least that OWASP accepts. The others have fixed costs.',
+    ),
+  blockCommon: z
+    .boolean('must be true or false')
+    .default(true)
+    .describe('Refuse the 49,000 passwords that attackers try first (NIST SP 800-63B-4 §3.1.1.2).'),
+  composition: z
+    .union(
+      [z.literal('none'), z.array(z.enum(['lower', 'upper', 'digit', 'special'])).min(1)],
+      'must be none or a list of lower, upper, digit, special',
+    )
+    .default('none')
+    .describe(
+      'Kinds of characters that must occur, for sites that are obliged to ask; NIST and OWASP advise none.',
+    ),
+})
+
+/** `limits:` */
+export const limits: z.ZodType<Parsed['limits']> = z.strictObject({
+  perAccount: limitList
+    .prefault(['1/60s', '5/1h', '10/24h'])
+    .describe(
+      'Mails for one address, known or not: beyond it requests are answered as ever but nothing is mailed. off: no limit.',
+    ),
+  perClient: oneLimit
+    .prefault('20/10m')
+    .describe(
+      'Requests from one client (an IPv4 address or an IPv6 /64): beyond it a page says how long to wait.',
+    ),
+  badProofs: oneLimit
+    .prefault('30/15m')
+    .describe('Unknown links from one client. A valid link is never stopped by it.'),
+})

@@ -1,0 +1,292 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ConfigInput } from '../../src/config/config.ts'
+import { configSchema, documentConfig } from '../../src/config/document.ts'
+import { loadConfig, nearest } from '../../src/config/load.ts'
+import { ForgotError } from '../../src/errors.ts'
+import { secret } from '../support/site.ts'
+
+let folder = ''
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'forgot-config-'))
+})
+afterEach(() => {
+  rmSync(folder, { recursive: true })
+})
+
+function write(name: string, text: string): string {
+  const file = join(folder, name)
+  writeFileSync(file, text)
+  return file
+}
+
+/** The problems of a configuration, without the folder's name. */
+function problemsOf(from: string | ConfigInput, env: Record<string, string> = {}): string[] {
+  try {
+    loadConfig(from, env)
+    return []
+  } catch (error) {
+    expect(error).toBeInstanceOf(ForgotError)
+    expect((error as ForgotError).code).toBe('ERR_FORGOT_CONFIG')
+    return (error as ForgotError).problems.map((line) => line.replaceAll(`${folder}/`, ''))
+  }
+}
+
+describe('a configuration', () => {
+  it('is complete, frozen and in milliseconds', () => {
+    const config = loadConfig({ limits: { perAccount: ['1/60s', '5/1h'] } }, {})
+    expect(config.recovery.linkLifetime).toBe(3_600_000)
+    expect(config.mail.retries).toEqual([5000, 30_000, 120_000, 300_000])
+    expect(config.limits.perAccount).toEqual([
+      { count: 1, windowMs: 60_000 },
+      { count: 5, windowMs: 3_600_000 },
+    ])
+    expect(Object.isFrozen(config.limits.perAccount[0])).toBe(true)
+    expect(config.route).toBe('/user/forgot-password')
+    expect(config.site.url).toBe('http://127.0.0.1:3000')
+  })
+
+  it('takes the paths in a file as relative to it', () => {
+    const config = loadConfig(write('c.yaml', 'store: { url: sqlite:x/y.db }'), {})
+    expect(config.store.url).toBe(`sqlite:${folder}/x/y.db`)
+    expect(config.dataDir).toBe(join(folder, 'data'))
+  })
+
+  it('uses the folders beside a file where there are any', () => {
+    const file = write('c.yaml', '')
+    expect(loadConfig(file, {})).toMatchObject({ templates: null, locales: { dir: null } })
+    mkdirSync(join(folder, 'templates'))
+    mkdirSync(join(folder, 'locales'))
+    expect(loadConfig(file, {}).templates).toBe(join(folder, 'templates'))
+    expect(loadConfig(file, {}).locales.dir).toBe(join(folder, 'locales'))
+  })
+
+  it('sends mail from the site’s own host unless told otherwise', () => {
+    const from = (site: ConfigInput['site'], smtp: ConfigInput['smtp'] = {}) =>
+      loadConfig({ site: site ?? {}, smtp }, {}).smtp.from
+    expect(from({ name: 'R', url: 'https://r.example' })).toEqual({
+      name: 'R',
+      email: 'no-reply@r.example',
+    })
+    expect(from({ url: 'http://127.0.0.1:3000' }).email).toBe('no-reply@site.example')
+    expect(from({ url: 'https://r.example' }, { from: { email: 'a@b.example' } }).email).toBe(
+      'a@b.example',
+    )
+  })
+
+  it('merges imported files first, key by key', () => {
+    write('base.yaml', 'site: { name: Base, loginUrl: /in }\nlocales: { offer: [en, fr] }')
+    const file = write(
+      'c.yaml',
+      'imports: [base.yaml]\nsite: { name: Own }\nlocales: { offer: [en] }',
+    )
+    expect(loadConfig(file, {}).site).toMatchObject({ name: 'Own', loginUrl: '/in' })
+    expect(loadConfig(file, {}).locales.offer).toEqual(['en'])
+  })
+
+  it('names the imported file that is wrong, and one that imports itself', () => {
+    write('base.yaml', 'server:\n  port: x')
+    expect(problemsOf(write('c.yaml', 'imports: [base.yaml]'))).toEqual([
+      'base.yaml:2:9 server.port: must be a port, 1 to 65535',
+    ])
+    expect(problemsOf(write('d.yaml', 'imports: [d.yaml]'))).toEqual([
+      'd.yaml imports: d.yaml imports itself',
+    ])
+  })
+})
+
+describe('the environment', () => {
+  it('fills in variables, defaults and nothing that only looks like them', () => {
+    const file = write(
+      'c.yaml',
+      'site: { name: "${NAME} ${PLACE:-Riverside} $${X} $5" }\nserver: { port: "${PORT}", trustProxy: "${PROXY}" }',
+    )
+    const config = loadConfig(file, { NAME: 'The', PORT: '8080', PROXY: 'true' })
+    expect(config.site.name).toBe('The Riverside ${X} $5')
+    expect(config.server).toMatchObject({ port: 8080, trustProxy: true })
+  })
+
+  it('asks for a variable that is missing, with the owner’s own words', () => {
+    const file = write(
+      'c.yaml',
+      'smtp:\n  user: me\n  pass: ${SMTP_PASS:?see the wiki}\n  host: ${HOST}',
+    )
+    expect(problemsOf(file)).toEqual([
+      'c.yaml:3:9 smtp.pass: the environment variable SMTP_PASS is not set: see the wiki',
+      'c.yaml:4:9 smtp.host: the environment variable HOST is not set',
+    ])
+  })
+
+  it('overrides any key, in whatever type the key has', () => {
+    const config = loadConfig(write('c.yaml', 'smtp: { user: a }'), {
+      FORGOT_SMTP__USER: 'b',
+      FORGOT_SMTP__PASS: '12345',
+      FORGOT_SMTP__PORT: '25',
+      FORGOT_SITE__LOGIN_URL: '/in',
+      FORGOT_LOCALES__OFFER: '[en, fr]',
+      FORGOT_PASSWORD__CONFIRM: 'true',
+      FORGOT_SMTP__REPLYTO: '',
+    })
+    expect(config.smtp).toMatchObject({ user: 'b', pass: '12345', port: 25, replyTo: null })
+    expect(config.site.loginUrl).toBe('/in')
+    expect(config.locales.offer).toEqual(['en', 'fr'])
+    expect(config.password.confirm).toBe(true)
+  })
+
+  it('reads a secret from a file and refuses two sources of one key', () => {
+    const file = write('secret', `${secret}\n`)
+    expect(loadConfig({}, { FORGOT_SECRET_FILE: file }).secrets).toEqual([secret])
+    expect(problemsOf({}, { FORGOT_SECRET_FILE: file, FORGOT_SECRET: secret })[0]).toContain(
+      'sets the same key',
+    )
+    expect(problemsOf({}, { FORGOT_SECRET_FILE: join(folder, 'none') })).toEqual([
+      'FORGOT_SECRET_FILE: the file it names cannot be read (ENOENT)',
+    ])
+  })
+
+  it('refuses a variable that sets no key', () => {
+    expect(problemsOf({}, { FORGOT_SMPT__HOST: 'x' })).toEqual([
+      'FORGOT_SMPT__HOST: there is no such key in the configuration',
+    ])
+  })
+})
+
+describe('a configuration that cannot be used', () => {
+  it('is refused with every problem at once, in the order of its lines', () => {
+    const file = write(
+      'c.yaml',
+      `site:
+  nam: Riverside
+  url: https://site.example/path
+server: { port: 70000, trustProxy: 1 }
+recovery: { linkLifetime: 90 minutes }
+routes: { user/forgot: forgot }
+limits: { perAccount: [5], perClient: 0/1h }
+smtp: { pass: x, from: { email: nobody } }
+users: { table: members }
+secret: short
+locales: { offer: [en, '!'] }
+theme: { accent: blue, logo: none.svg }
+`,
+    )
+    expect(problemsOf(file)).toEqual([
+      'c.yaml:2:3 site.nam: unknown key (did you mean "name"?)',
+      'c.yaml:3:8 site.url: must be an origin such as https://example.com: no path, query or user',
+      'c.yaml:4:17 server.port: must be a port, 1 to 65535',
+      'c.yaml:4:36 server.trustProxy: must be true, false or the addresses of your proxies, such as 127.0.0.1 or 10.0.0.0/8: how many there are can be spoofed',
+      'c.yaml:5:27 recovery.linkLifetime: must be a duration from 1s to 24h, such as 90s, 10m or 1h',
+      'c.yaml:6:11 routes["user/forgot"]: must be a path such as /user/login: no host, query or blanks',
+      'c.yaml:7:23 limits.perAccount: must be count/duration, a list of them such as [1/60s, 5/1h], or off',
+      'c.yaml:7:39 limits.perClient: must be count/duration, such as 5/1h, or off',
+      'c.yaml:8:7 smtp.user: is required with smtp.pass',
+      'c.yaml:8:33 smtp.from.email: must be an e-mail address',
+      'c.yaml:9:8 users.url: is required',
+      'c.yaml:10:9 secret: must be 32 random bytes or more: make one with "openssl rand -hex 32"',
+      'c.yaml:11:24 locales.offer[1]: must be a language such as fr or pt-BR',
+      'c.yaml:12:18 theme.accent: must be a colour such as #1d4ed8',
+      'c.yaml:12:30 theme.logo: cannot be read (ENOENT)',
+    ])
+  })
+
+  it.each([
+    ['a tag', 'a: !!js/function x', 'c.yaml:1:4 Unresolved tag: tag:yaml.org,2002:js/function'],
+    ['a key twice', 'site:\n  name: a\n  name: b', 'c.yaml:3:3 Map keys must be unique'],
+    ['a list', '- a', 'c.yaml:1:1 must be keys and values'],
+  ])('is refused for %s', (_, text, problem) => {
+    expect(problemsOf(write('c.yaml', text))).toEqual([problem])
+  })
+
+  it('is refused when it is not there', () => {
+    expect(problemsOf(join(folder, 'none.yaml'))).toEqual(['none.yaml: there is no such file'])
+  })
+
+  it('never repeats a value, which may be a secret', () => {
+    const value = 'hunter2-hunter2'
+    const file = write(
+      'c.yaml',
+      `secret: ${value}\nsmtp:\n  pass: [${value}]\n  ${value}: x\nserver: { port: ${value} }\nstore: { url: ${value} }`,
+    )
+    const text = problemsOf(file, { FORGOT_SMTP__POOL: value }).join('\n')
+    expect(text.replaceAll(`smtp["${value}"]`, '')).not.toContain(value)
+    expect(problemsOf(write('d.yaml', `secret: "${value}\nx: 1`)).join('\n')).not.toContain(value)
+  })
+
+  it('leaves prototypes alone', () => {
+    expect(problemsOf(write('c.yaml', '__proto__: { polluted: 1 }'))).toEqual([
+      'c.yaml:1:1 __proto__: unknown key',
+    ])
+    expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
+  })
+
+  it('is one of the demo, in production', () => {
+    const production = { NODE_ENV: 'production' }
+    expect(problemsOf(write('c.yaml', 'site: { url: http://site.example }'), production)).toEqual([
+      'c.yaml:1:1 users: is required in production: the demo accounts are for trying only',
+      'c.yaml:1:1 smtp.host: is required in production: the built-in mailbox shows every link',
+      'c.yaml:1:14 site.url: must be https in production: a link over http can be read on its way',
+    ])
+    expect(
+      problemsOf(
+        { site: { url: 'http://localhost:3000' }, smtp: { host: 'm' }, users: { url: 'sqlite:x' } },
+        production,
+      ),
+    ).toEqual([])
+  })
+
+  it('is one that mails links without saying where the site is', () => {
+    expect(problemsOf({ users: { url: 'sqlite:x.db' } })).toEqual([
+      'configuration site.url: is required: it is the base of every mailed link',
+    ])
+  })
+
+  it('is one that keeps the form behind a sign-in', () => {
+    const routes = { '/forgot': 'forgot' } as const
+    expect(problemsOf({ routes })).toEqual([
+      'configuration access.free: must hold /forgot: nobody who forgot a password can sign in first',
+    ])
+    expect(problemsOf({ routes: {} })).toEqual([
+      'configuration routes: must have one route for forgot, not 0',
+    ])
+  })
+})
+
+describe('config.yaml', () => {
+  it('is what the schema says', () => {
+    expect(readFileSync('config.yaml', 'utf8')).toBe(documentConfig('./dist/config.schema.json'))
+  })
+
+  it('changes nothing', () => {
+    const {
+      templates: _,
+      locales: __,
+      dataDir: ___,
+      store: ____,
+      ...config
+    } = loadConfig('config.yaml', {})
+    expect(config).toEqual(
+      expect.objectContaining({ smtp: loadConfig({}, {}).smtp, site: loadConfig({}, {}).site }),
+    )
+  })
+
+  it('tells the meaning of every key', () => {
+    const silent: string[] = []
+    const walk = (node: Record<string, unknown>, path: string) => {
+      const properties = (node['properties'] ?? {}) as Record<string, Record<string, unknown>>
+      for (const [key, inner] of Object.entries(properties)) {
+        if (inner['description'] === undefined && inner['properties'] === undefined)
+          silent.push(`${path}${key}`)
+        walk(inner, `${path}${key}.`)
+      }
+    }
+    walk(configSchema() as Record<string, unknown>, '')
+    expect(silent).toEqual([])
+  })
+})
+
+it('guesses what was meant, and not wildly', () => {
+  expect(nearest('prot', ['port', 'host'])).toBe('port')
+  expect(nearest('HOST', ['port', 'host'])).toBe('host')
+  expect(nearest('banana', ['port', 'host'])).toBeNull()
+})
