@@ -1,0 +1,111 @@
+import {
+  createCipheriv,
+  createDecipheriv,
+  createHash,
+  createHmac,
+  hkdfSync,
+  randomBytes,
+  timingSafeEqual,
+} from 'node:crypto'
+
+/** What a derived value is for: no value made for one purpose is accepted for another. */
+export type Purpose = 'link' | 'subject' | 'address' | 'account' | 'client' | 'form'
+/** What a sealed text is for. */
+export type SealPurpose = 'flow' | 'recipient'
+
+// NIST SP 800-38D §8.2.1: a random 96-bit IV, and the full 128-bit tag.
+const ivBytes = 12
+const tagBytes = 16
+
+/**
+ * The site's secrets. The first makes every new value; all of them recognize one, so that a secret can
+ * be replaced while links and cookies made with the old one live out their time.
+ */
+export class KeyRing {
+  readonly #keys: readonly Buffer[]
+  readonly #sealingKeys = new Map<SealPurpose, readonly Buffer[]>()
+
+  constructor(secrets: readonly string[]) {
+    this.#keys = secrets.map((secret) => Buffer.from(secret))
+  }
+
+  /** HMAC-SHA-256 (RFC 2104) of a value under the first secret, in base64url. */
+  mac(purpose: Purpose, value: string): string {
+    const [first] = this.macs(purpose, value)
+    if (first === undefined) throw new TypeError('A key ring needs a secret')
+    return first
+  }
+
+  /** The same under every secret, the newest first. */
+  macs(purpose: Purpose, value: string): string[] {
+    return this.#keys.map((key) =>
+      createHmac('sha256', key).update(`${purpose}:${value}`).digest('base64url'),
+    )
+  }
+
+  /** Whether `mac` is this value's under any of the secrets, compared in constant time. */
+  verifies(purpose: Purpose, value: string, mac: string): boolean {
+    return this.macs(purpose, value).some((made) => equal(made, mac))
+  }
+
+  /** Text that only this ring can read or make: AES-256-GCM under a key of its own purpose. */
+  seal(purpose: SealPurpose, text: string): string {
+    const [key] = this.#sealing(purpose)
+    if (key === undefined) throw new TypeError('A key ring needs a secret')
+    const iv = randomBytes(ivBytes)
+    const cipher = createCipheriv('aes-256-gcm', key, iv)
+    const sealed = [iv, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]
+    return Buffer.concat(sealed).toString('base64url')
+  }
+
+  /** The text, or `null` when it was not sealed by this ring for this purpose, or was changed since. */
+  open(purpose: SealPurpose, sealed: string): string | null {
+    const bytes = Buffer.from(sealed, 'base64url')
+    if (bytes.length < ivBytes + tagBytes) return null
+    for (const key of this.#sealing(purpose)) {
+      const text = decrypt(key, bytes)
+      if (text !== null) return text
+    }
+    return null
+  }
+
+  // RFC 5869: one key a purpose, so that a sealed cookie can never be read as a sealed address.
+  #sealing(purpose: SealPurpose): readonly Buffer[] {
+    let keys = this.#sealingKeys.get(purpose)
+    if (keys === undefined) {
+      keys = this.#keys.map((key) =>
+        Buffer.from(hkdfSync('sha256', key, '', `fastify-forgot-password seal:${purpose}`, 32)),
+      )
+      this.#sealingKeys.set(purpose, keys)
+    }
+    return keys
+  }
+}
+
+/** A random identifier of 128 bits (OWASP ASVS 6.5.5 asks for 20 or more in a secret), in base64url. */
+export function randomId(): string {
+  return randomBytes(16).toString('base64url')
+}
+
+/** SHA-256 in base64url. Enough for a value of 256 random bits: there is nothing to guess. */
+export function digest(value: string): string {
+  return createHash('sha256').update(value).digest('base64url')
+}
+
+/** Constant-time comparison of two texts. */
+export function equal(a: string, b: string): boolean {
+  const left = Buffer.from(a)
+  const right = Buffer.from(b)
+  return left.length === right.length && timingSafeEqual(left, right)
+}
+
+function decrypt(key: Buffer, bytes: Buffer): string | null {
+  const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, ivBytes))
+  decipher.setAuthTag(bytes.subarray(-tagBytes))
+  try {
+    const text = decipher.update(bytes.subarray(ivBytes, -tagBytes))
+    return Buffer.concat([text, decipher.final()]).toString('utf8')
+  } catch {
+    return null
+  }
+}
