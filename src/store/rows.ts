@@ -1,0 +1,41 @@
+import type { Transaction } from 'kysely'
+import type { JobRow, ResetRow, TableNames, Tables } from './schema.ts'
+import type { MailJob, Reset } from './store.ts'
+
+export function toReset(row: ResetRow): Reset {
+  return {
+    id: row.id,
+    tokenHash: row.token_hash,
+    reference: row.reference,
+    userId: row.user_id,
+    accountMark: row.account_mark,
+    locale: row.locale,
+    state: row.state,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+  }
+}
+
+export function toJob(row: JobRow): MailJob {
+  return {
+    id: row.id,
+    kind: row.kind,
+    resetId: row.reset_id,
+    sealedAddress: row.sealed_address,
+    attempts: row.attempts,
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+  }
+}
+
+/** Adds a mail job that nobody has tried yet. */
+export async function queueJob(
+  tables: Transaction<Tables>,
+  names: TableNames,
+  job: Omit<JobRow, 'state' | 'attempts' | 'ended_at' | 'last_error'>,
+): Promise<void> {
+  await tables
+    .insertInto(names.job)
+    .values({ ...job, state: 'queued', attempts: 0, ended_at: null, last_error: null })
+    .execute()
+}

@@ -1,0 +1,52 @@
+import type { Selectable } from 'kysely'
+import type { MailKind, ResetState } from './store.ts'
+
+/** The tables as they are stored; every time is milliseconds since the Unix epoch, UTC. */
+export interface Tables {
+  password_reset: {
+    id: string
+    token_hash: string
+    reference: string
+    subject_key: string
+    address_key: string
+    user_id: string | null
+    account_mark: string | null
+    locale: string
+    state: ResetState
+    created_at: number
+    expires_at: number
+    /** When it stopped being live. */
+    ended_at: number | null
+  }
+  mail_job: {
+    id: string
+    kind: MailKind
+    reset_id: string
+    subject_key: string
+    sealed_address: string | null
+    state: 'queued' | 'sending' | 'sent' | 'dropped' | 'dead'
+    attempts: number
+    created_at: number
+    expires_at: number
+    /** When it is to be tried; while it is being sent, when its lease runs out. */
+    due_at: number
+    ended_at: number | null
+    last_error: string | null
+  }
+}
+
+export type ResetRow = Selectable<Tables['password_reset']>
+export type JobRow = Selectable<Tables['mail_job']>
+
+/** The tables' names in one database, typed as the tables they name. */
+export interface TableNames {
+  readonly reset: 'password_reset'
+  readonly job: 'mail_job'
+}
+
+export function tableNames(prefix: string): TableNames {
+  return {
+    reset: `${prefix}password_reset` as 'password_reset',
+    job: `${prefix}mail_job` as 'mail_job',
+  }
+}

@@ -1,0 +1,75 @@
+import { type Kysely, sql } from 'kysely'
+import { ForgotError } from '../errors.ts'
+import { type Engine, whenFree } from './engine.ts'
+import { SqlJobs } from './jobs.ts'
+import { migrate } from './migrations.ts'
+import { SqlResets } from './resets.ts'
+import { type TableNames, type Tables, tableNames } from './schema.ts'
+import type { Jobs, Resets, Store } from './store.ts'
+
+/** The store on any SQL engine. */
+export class SqlStore implements Store {
+  readonly resets: Resets
+  readonly jobs: Jobs
+  readonly #engine: Engine
+  readonly #database: Kysely<Tables>
+  readonly #names: TableNames
+
+  private constructor(engine: Engine, names: TableNames) {
+    this.#engine = engine
+    this.#database = engine.database
+    this.#names = names
+    this.resets = new SqlResets(engine, names)
+    this.jobs = new SqlJobs(engine, names)
+  }
+
+  /**
+   * The store in an opened database, its tables made or brought up to date.
+   *
+   * @param prefix Put before the names of its tables.
+   * @throws {ForgotError} `ERR_FORGOT_STORE` when the tables cannot be made or are too new.
+   */
+  static async open(engine: Engine, prefix: string): Promise<SqlStore> {
+    await whenFree(engine, () => migrate(engine, prefix))
+    return new SqlStore(engine, tableNames(prefix))
+  }
+
+  async prune(now: number, before: number, count: number): Promise<number> {
+    await whenFree(this.#engine, () =>
+      this.#database
+        .updateTable(this.#names.reset)
+        .set((row) => ({ state: 'expired', ended_at: row.ref('expires_at') }))
+        .where('state', '=', 'live')
+        .where('expires_at', '<=', now)
+        .execute(),
+    )
+    const resets = await this.#deleteEnded(this.#names.reset, before, count)
+    const jobs = await this.#deleteEnded(this.#names.job, before, count)
+    return resets + jobs
+  }
+
+  async check(): Promise<void> {
+    try {
+      await sql`select 1 from ${sql.table(this.#names.reset)} limit 1`.execute(this.#database)
+    } catch (cause) {
+      throw new ForgotError('ERR_FORGOT_STORE', 'The store does not answer', { cause })
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.#engine.close()
+  }
+
+  /** In batches: a long delete would keep every request waiting. */
+  async #deleteEnded(table: keyof Tables, before: number, count: number): Promise<number> {
+    const result = await whenFree(this.#engine, () =>
+      this.#database
+        .deleteFrom(table)
+        .where('id', 'in', (inner) =>
+          inner.selectFrom(table).select('id').where('ended_at', '<', before).limit(count),
+        )
+        .executeTakeFirst(),
+    )
+    return Number(result.numDeletedRows)
+  }
+}

@@ -1,0 +1,126 @@
+import type { Limit, Milliseconds } from '../config/values.ts'
+
+/** `live` can be used; every other state is the end, and no clock that jumps back returns from it. */
+export type ResetState = 'live' | 'used' | 'replaced' | 'expired' | 'revoked'
+
+/** One open recovery. Times are milliseconds since the Unix epoch. */
+export interface Reset {
+  readonly id: string
+  /** SHA-256 of the link's token, which itself is stored nowhere. */
+  readonly tokenHash: string
+  readonly reference: string
+  /** `null` until the courier has found the account, and for ever when there is none. */
+  readonly userId: string | null
+  /** MAC of the account's version when the secret was mailed: a changed account ends the recovery. */
+  readonly accountMark: string | null
+  /** The language of the mail, once it is known; until then that of the page. */
+  readonly locale: string
+  readonly state: ResetState
+  readonly createdAt: number
+  readonly expiresAt: number
+}
+
+/** What a visitor asks for by typing an address, known or not: the two are stored alike. */
+export interface Ask {
+  /** Identifies the reset that is made when none can be used again. */
+  readonly id: string
+  readonly tokenHash: string
+  readonly reference: string
+  /** Identifies the mail, should one be granted. */
+  readonly jobId: string
+  /** MACs of the address without its letter case, the newest secret's first: the limits count by them. */
+  readonly subjectKeys: readonly string[]
+  /** MACs of the address as typed, the newest secret's first: an open reset is found by them. */
+  readonly addressKeys: readonly string[]
+  /** The typed address, sealed: the mail job holds it until it is processed. */
+  readonly sealedAddress: string
+  readonly locale: string
+  readonly now: number
+  readonly lifetimeMs: Milliseconds
+  readonly limits: readonly Limit[]
+}
+
+/** The account a secret is mailed to. */
+export interface Assignment {
+  readonly resetId: string
+  readonly userId: string
+  readonly accountMark: string
+  readonly locale: string
+  readonly now: number
+}
+
+/** A mail that is owed to an account whose password is about to be written. */
+export interface Notice {
+  readonly id: string
+  readonly subjectKey: string
+  readonly sealedAddress: string
+  /** When to look whether the password was written, should nobody have reported it. */
+  readonly dueAt: number
+  /** After this time the news is of no use any more. */
+  readonly expiresAt: number
+}
+
+export interface Resets {
+  /**
+   * Answers a request in one transaction: finds the address's live reset, or makes one when there is none
+   * or it is past half of its life, and queues a mail unless a limit forbids it.
+   */
+  ask(ask: Ask): Promise<Reset>
+  findByToken(tokenHash: string): Promise<Reset | null>
+  find(id: string): Promise<Reset | null>
+  /** Names the account a live reset belongs to and ends the account's other ones. */
+  assign(assignment: Assignment): Promise<void>
+  /**
+   * Spends a live reset and queues its notices, in one statement each and one transaction: of any number
+   * of simultaneous callers exactly one gets `true`.
+   */
+  spend(id: string, now: number, notices: readonly Notice[]): Promise<boolean>
+  /** The password was written: its notices may go. */
+  confirm(id: string, now: number): Promise<void>
+  /** The password was not written: the reset lives on and its notices are withdrawn. */
+  release(id: string, now: number): Promise<void>
+  /** Ends a live reset that was found expired, or whose account has changed. */
+  end(id: string, state: 'expired' | 'revoked', now: number): Promise<void>
+}
+
+export type MailKind = 'link' | 'changed'
+
+/** A mail that is owed. It holds no secret: those are derived when it is sent. */
+export interface MailJob {
+  readonly id: string
+  readonly kind: MailKind
+  readonly resetId: string
+  /** The address it is about, sealed; `null` once the mail is sent or given up. */
+  readonly sealedAddress: string | null
+  /** How often it has been tried, this time included. */
+  readonly attempts: number
+  readonly createdAt: number
+  readonly expiresAt: number
+}
+
+/** The queue of mails. A job belongs to whoever claimed it until the lease runs out. */
+export interface Jobs {
+  /** Takes up to `count` due jobs for `leaseMs`; those of a process that died are due again afterwards. */
+  claim(now: number, leaseMs: Milliseconds, count: number): Promise<MailJob[]>
+  /** Keeps a claimed job for `leaseMs` more. */
+  renew(id: string, now: number, leaseMs: Milliseconds): Promise<void>
+  /** Ends a job that was sent. */
+  sent(id: string, now: number): Promise<void>
+  /** Ends a job that nobody is to be mailed for. */
+  drop(id: string, now: number): Promise<void>
+  /** Puts a job back until `dueAt`; `error` tells the owner why and holds no address. */
+  retry(id: string, dueAt: number, error: string): Promise<void>
+  /** Gives a job up, for the owner to see. */
+  bury(id: string, now: number, error: string): Promise<void>
+}
+
+/** The durable state of the module: one implementation for every SQL engine. */
+export interface Store {
+  readonly resets: Resets
+  readonly jobs: Jobs
+  /** Ends what has expired and deletes what ended before `before`, at most `count` rows of each kind. */
+  prune(now: number, before: number, count: number): Promise<number>
+  /** Resolves when the database answers. */
+  check(): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,313 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { randomId } from '../../src/proof/secret.ts'
+import type { Ask, Notice, Store } from '../../src/store/store.ts'
+import { hours, minutes, seconds } from '../support/clock.ts'
+
+/** What a test of a store implementation gives the contract. */
+export interface StoreFixture {
+  /** Several stores on one database, each with a connection of its own, as several processes have. */
+  open(count: number): Promise<Store[]>
+  /** Deletes the database. */
+  clean(): Promise<void>
+}
+
+const now = 1_800_000_000_000
+
+export function ask(address: string, over: Partial<Ask> = {}): Ask {
+  return {
+    id: randomId(),
+    tokenHash: randomId(),
+    reference: randomId().slice(0, 8),
+    jobId: randomId(),
+    subjectKeys: [`subject of ${address.toLowerCase()}`],
+    addressKeys: [`address of ${address}`],
+    sealedAddress: `sealed ${address}`,
+    locale: 'en',
+    now,
+    lifetimeMs: hours(1),
+    limits: [],
+    ...over,
+  }
+}
+
+function notice(): Notice {
+  return {
+    id: randomId(),
+    subjectKey: 'subject',
+    sealedAddress: 'sealed',
+    dueAt: now + seconds(10),
+    expiresAt: now + hours(24),
+  }
+}
+
+const assignment = { userId: '7', accountMark: 'mark', locale: 'fr', now }
+
+/** The promises of the store, held against any implementation. */
+export function storeContract(name: string, makeFixture: () => StoreFixture): void {
+  describe(`a store on ${name}`, () => {
+    let fixture: StoreFixture
+    let store: Store
+    let others: Store[]
+
+    beforeEach(async () => {
+      fixture = makeFixture()
+      const [first, ...rest] = await fixture.open(4)
+      if (first === undefined) throw new Error('The fixture opened no store')
+      store = first
+      others = rest
+    })
+
+    afterEach(async () => {
+      await Promise.all([store, ...others].map((each) => each.close()))
+      await fixture.clean()
+    })
+
+    describe('when asked', () => {
+      it('makes a live reset and queues one mail', async () => {
+        const reset = await store.resets.ask(ask('alice'))
+        expect(reset).toMatchObject({ state: 'live', userId: null, accountMark: null })
+        expect(reset.expiresAt).toBe(now + hours(1))
+        const jobs = await store.jobs.claim(now, seconds(15), 10)
+        expect(jobs).toMatchObject([
+          { kind: 'link', resetId: reset.id, sealedAddress: 'sealed alice', attempts: 1 },
+        ])
+      })
+
+      it('uses the live reset again in the first half of its life, and mails it again', async () => {
+        const first = await store.resets.ask(ask('alice'))
+        const second = await store.resets.ask(ask('alice', { now: now + minutes(29) }))
+        expect(second).toEqual(first)
+        expect(await store.jobs.claim(now + minutes(29), seconds(15), 10)).toHaveLength(2)
+      })
+
+      it('replaces it in the second half', async () => {
+        const first = await store.resets.ask(ask('alice'))
+        const second = await store.resets.ask(ask('alice', { now: now + minutes(30) }))
+        expect(second.id).not.toBe(first.id)
+        expect((await store.resets.find(first.id))?.state).toBe('replaced')
+      })
+
+      it('finds the reset under an older key', async () => {
+        const first = await store.resets.ask(ask('alice', { addressKeys: ['old'] }))
+        const second = await store.resets.ask(ask('alice', { addressKeys: ['new', 'old'] }))
+        expect(second.id).toBe(first.id)
+      })
+
+      it('keeps addresses apart that differ in case, and counts them as one', async () => {
+        const limits = [{ count: 1, windowMs: minutes(1) }]
+        const one = await store.resets.ask(ask('Bob', { limits }))
+        const other = await store.resets.ask(ask('bob', { limits }))
+        expect(other.id).not.toBe(one.id)
+        expect(await store.jobs.claim(now, seconds(15), 10)).toHaveLength(1)
+      })
+
+      it('answers beyond a limit as ever, but mails nothing', async () => {
+        const limits = [
+          { count: 1, windowMs: minutes(1) },
+          { count: 2, windowMs: hours(1) },
+        ]
+        const at = (time: number) => store.resets.ask(ask('alice', { limits, now: time }))
+        const first = await at(now)
+        expect((await at(now + seconds(59))).id).toBe(first.id)
+        await at(now + seconds(61))
+        const beyond = await at(now + minutes(45))
+        // Past half of its life it would be replaced, were the visitor to get a new one.
+        expect(beyond.id).toBe(first.id)
+        expect(await store.jobs.claim(now + minutes(45), seconds(15), 10)).toHaveLength(2)
+        await at(now + minutes(61))
+        expect(await store.jobs.claim(now + minutes(61), seconds(15), 10)).toHaveLength(3)
+      })
+
+      it('never returns to a reset that has expired, even when the clock jumps back', async () => {
+        const first = await store.resets.ask(ask('alice'))
+        const second = await store.resets.ask(ask('alice', { now: now + hours(1) }))
+        expect(second.id).not.toBe(first.id)
+        expect((await store.resets.find(first.id))?.state).toBe('expired')
+        const third = await store.resets.ask(ask('alice', { now: now - hours(3) }))
+        expect(third.id).toBe(second.id)
+      })
+
+      it('grants one of many simultaneous requests', async () => {
+        const limits = [{ count: 1, windowMs: minutes(1) }]
+        const stores = [store, ...others]
+        const resets = await Promise.all(
+          Array.from({ length: 20 }, (_, index) =>
+            stores[index % stores.length]?.resets.ask(ask('alice', { limits })),
+          ),
+        )
+        expect(new Set(resets.map((reset) => reset?.id)).size).toBe(1)
+        expect(await store.jobs.claim(now, seconds(15), 100)).toHaveLength(1)
+      })
+    })
+
+    describe('an account', () => {
+      it('is named once and ends its other resets', async () => {
+        const one = await store.resets.ask(ask('Bob'))
+        await store.resets.assign({ ...assignment, resetId: one.id })
+        const other = await store.resets.ask(ask('bob'))
+        await store.resets.assign({ ...assignment, resetId: other.id })
+        expect(await store.resets.find(other.id)).toMatchObject({
+          userId: '7',
+          locale: 'fr',
+          state: 'live',
+        })
+        expect((await store.resets.find(one.id))?.state).toBe('replaced')
+      })
+
+      it('cannot be named on a reset that has ended', async () => {
+        const reset = await store.resets.ask(ask('alice'))
+        await store.resets.end(reset.id, 'revoked', now)
+        await store.resets.assign({ ...assignment, resetId: reset.id })
+        expect(await store.resets.find(reset.id)).toMatchObject({ userId: null, state: 'revoked' })
+      })
+    })
+
+    describe('a reset', () => {
+      it('is found by its token’s hash and not by another', async () => {
+        const reset = await store.resets.ask(ask('alice'))
+        expect(await store.resets.findByToken(reset.tokenHash)).toEqual(reset)
+        expect(await store.resets.findByToken('another')).toBeNull()
+        expect(await store.resets.find('another')).toBeNull()
+      })
+
+      it('is spent once', async () => {
+        const reset = await store.resets.ask(ask('alice'))
+        expect(await store.resets.spend(reset.id, now, [])).toBe(true)
+        expect(await store.resets.spend(reset.id, now, [])).toBe(false)
+        expect((await store.resets.find(reset.id))?.state).toBe('used')
+      })
+
+      it('is spent by exactly one of 32 simultaneous callers', async () => {
+        const reset = await store.resets.ask(ask('alice'))
+        const stores = [store, ...others]
+        const results = await Promise.all(
+          Array.from({ length: 32 }, (_, index) =>
+            stores[index % stores.length]?.resets.spend(reset.id, now, [notice()]),
+          ),
+        )
+        expect(results.filter((isSpent) => isSpent)).toHaveLength(1)
+        const jobs = await store.jobs.claim(now + minutes(1), seconds(15), 100)
+        expect(jobs.filter((job) => job.kind === 'changed')).toHaveLength(1)
+      })
+
+      it('cannot be spent at the millisecond it expires, nor when it was replaced', async () => {
+        const reset = await store.resets.ask(ask('alice'))
+        expect(await store.resets.spend(reset.id, reset.expiresAt, [])).toBe(false)
+        await store.resets.ask(ask('alice', { now: now + minutes(40) }))
+        expect(await store.resets.spend(reset.id, now, [])).toBe(false)
+      })
+
+      it('holds its notice back until the password is confirmed', async () => {
+        const reset = await store.resets.ask(ask('alice'))
+        await store.jobs.claim(now, hours(9), 10)
+        await store.resets.spend(reset.id, now, [notice()])
+        expect(await store.jobs.claim(now, seconds(15), 10)).toHaveLength(0)
+        await store.resets.confirm(reset.id, now)
+        expect(await store.jobs.claim(now, seconds(15), 10)).toMatchObject([{ kind: 'changed' }])
+      })
+
+      it('lives on, without its notice, when the password was not written', async () => {
+        const reset = await store.resets.ask(ask('alice'))
+        await store.jobs.claim(now, hours(9), 10)
+        await store.resets.spend(reset.id, now, [notice()])
+        await store.resets.release(reset.id, now)
+        expect((await store.resets.find(reset.id))?.state).toBe('live')
+        expect(await store.jobs.claim(now + hours(2), seconds(15), 10)).toHaveLength(0)
+        expect(await store.resets.spend(reset.id, now, [])).toBe(true)
+      })
+
+      it('stays ended once it has ended', async () => {
+        const reset = await store.resets.ask(ask('alice'))
+        await store.resets.end(reset.id, 'expired', now)
+        await store.resets.end(reset.id, 'revoked', now)
+        await store.resets.release(reset.id, now)
+        expect((await store.resets.find(reset.id))?.state).toBe('expired')
+      })
+    })
+
+    describe('a mail job', () => {
+      it('is given to one of many simultaneous couriers', async () => {
+        await Promise.all(
+          Array.from({ length: 30 }, (_, index) => store.resets.ask(ask(`user${index}`))),
+        )
+        const claims = await Promise.all(
+          Array.from({ length: 24 }, (_, index) =>
+            [store, ...others][index % 4]?.jobs.claim(now, seconds(15), 3),
+          ),
+        )
+        const ids = claims.flat().map((job) => job?.id)
+        expect(ids).toHaveLength(30)
+        expect(new Set(ids).size).toBe(30)
+      })
+
+      it('is due again when its lease has run out, and not before', async () => {
+        await store.resets.ask(ask('alice'))
+        await store.jobs.claim(now, seconds(15), 1)
+        expect(await store.jobs.claim(now + seconds(14), seconds(15), 1)).toHaveLength(0)
+        expect(await store.jobs.claim(now + seconds(15), seconds(15), 1)).toMatchObject([
+          { attempts: 2 },
+        ])
+      })
+
+      it('stays with the one who renews it', async () => {
+        await store.resets.ask(ask('alice'))
+        const [job] = await store.jobs.claim(now, seconds(15), 1)
+        await store.jobs.renew(job?.id ?? '', now + seconds(10), seconds(15))
+        expect(await store.jobs.claim(now + seconds(20), seconds(15), 1)).toHaveLength(0)
+      })
+
+      it('waits for its next try', async () => {
+        await store.resets.ask(ask('alice'))
+        const [job] = await store.jobs.claim(now, seconds(15), 1)
+        await store.jobs.retry(job?.id ?? '', now + minutes(2), 'busy')
+        expect(await store.jobs.claim(now + seconds(119), seconds(15), 1)).toHaveLength(0)
+        expect(await store.jobs.claim(now + minutes(2), seconds(15), 1)).toHaveLength(1)
+      })
+
+      it.each(['sent', 'drop', 'bury'] as const)(
+        'ends when it is %s, and forgets the address',
+        async (end) => {
+          await store.resets.ask(ask('alice'))
+          const [job] = await store.jobs.claim(now, seconds(15), 1)
+          await store.jobs[end](job?.id ?? '', now, 'refused')
+          expect(await store.jobs.claim(now + hours(9), seconds(15), 1)).toHaveLength(0)
+          // One that has ended does not come back.
+          await store.jobs.retry(job?.id ?? '', now, 'late')
+          expect(await store.jobs.claim(now + hours(9), seconds(15), 1)).toHaveLength(0)
+        },
+      )
+
+      it('goes out in the order it came in', async () => {
+        for (const index of [0, 1, 2])
+          await store.resets.ask(ask(`user${index}`, { now: now + index }))
+        const order: string[] = []
+        for (let index = 0; index < 3; index += 1) {
+          const [job] = await store.jobs.claim(now + 10, seconds(15), 1)
+          order.push(job?.sealedAddress ?? '')
+        }
+        expect(order).toEqual(['sealed user0', 'sealed user1', 'sealed user2'])
+      })
+    })
+
+    it('deletes what has long ended, in batches, and nothing else', async () => {
+      const gone = await store.resets.ask(ask('alice'))
+      const [job] = await store.jobs.claim(now, seconds(15), 1)
+      await store.jobs.sent(job?.id ?? '', now)
+      await store.resets.spend(gone.id, now, [])
+      const open = await store.resets.ask(ask('bob', { now: now + hours(30) }))
+      expect(await store.prune(now + hours(30), now + hours(6), 100)).toBe(2)
+      expect(await store.resets.find(gone.id)).toBeNull()
+      expect((await store.resets.find(open.id))?.state).toBe('live')
+    })
+
+    it('ends what has expired while nobody asked', async () => {
+      const reset = await store.resets.ask(ask('alice'))
+      await store.prune(now + hours(2), now, 100)
+      expect((await store.resets.find(reset.id))?.state).toBe('expired')
+    })
+
+    it('says that it answers', async () => {
+      await expect(store.check()).resolves.toBeUndefined()
+    })
+  })
+}
