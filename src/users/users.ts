@@ -1,0 +1,21 @@
+import type { User } from '../user.ts'
+
+/** The site's accounts, as far as a recovery touches them. */
+export interface Users {
+  /**
+   * The account an address belongs to, or `null`: the one that spells it exactly so, else the only one
+   * that differs in the case of A to Z. Two that fit equally well are none, since a link must not be a
+   * guess. Accounts that must not be recovered are none either.
+   */
+  findByEmail(email: string): Promise<User | null>
+  /** The account with this identifier, or `null` when it is gone or must not be recovered. */
+  findById(id: string): Promise<User | null>
+  /**
+   * Writes the hash and ends the account's sessions, both or neither, if the account's version is still
+   * the given one; `false` when it is not. Repeating it is harmless.
+   */
+  setPassword(user: User, hash: string): Promise<boolean>
+  /** Resolves when the accounts can be reached. */
+  check(): Promise<void>
+  close(): Promise<void>
+}

@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { openSqlite } from '../../src/store/sqlite.ts'
+import { SqlUsers } from '../../src/users/sql.ts'
+import { usersContract } from './contract.ts'
+
+let folder = ''
+let site: Database.Database
+
+const mapping = {
+  url: '',
+  table: 'members',
+  id: 'member_no',
+  email: 'mail',
+  password: 'pw',
+  name: 'full_name',
+  locale: 'lang',
+  where: "status = 'ok' or 1 = 0",
+  sessions: { table: 'logins', user: 'who' },
+}
+const open = (over: Partial<typeof mapping> = {}) =>
+  SqlUsers.open(openSqlite(`sqlite:${join(folder, 'site.db')}`, 'foreign'), { ...mapping, ...over })
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'forgot-users-'))
+  site = new Database(join(folder, 'site.db'))
+  site.exec(`
+    create table members (member_no integer primary key, mail text, pw text, full_name text, lang text, status text);
+    create table logins (token integer primary key, who integer)`)
+})
+afterEach(() => {
+  site.close()
+  rmSync(folder, { recursive: true })
+})
+
+usersContract('an SQLite table', () => ({
+  open,
+  add: async ({ email, name = null, locale = null, active = true }) =>
+    String(
+      site
+        .prepare('insert into members (mail, pw, full_name, lang, status) values (?, ?, ?, ?, ?)')
+        .run(email, 'old', name, locale, active ? 'ok' : 'off').lastInsertRowid,
+    ),
+  signIn: async (id) => {
+    site.prepare('insert into logins (who) values (?)').run(id)
+  },
+  look: async (id) =>
+    site
+      .prepare(
+        'select pw as hash, (select count(*) from logins where who = member_no) as sessions from members where member_no = ?',
+      )
+      .get(id) as { hash: string; sessions: number },
+  change: async (id, { email, hash, active }) => {
+    if (email !== undefined)
+      site.prepare('update members set mail = ? where member_no = ?').run(email, id)
+    if (hash !== undefined)
+      site.prepare('update members set pw = ? where member_no = ?').run(hash || null, id)
+    if (active !== undefined)
+      site
+        .prepare('update members set status = ? where member_no = ?')
+        .run(active ? 'ok' : 'off', id)
+  },
+  clean: async () => {},
+}))
+
+describe('a mapping', () => {
+  it.each([
+    ['table', { table: 'nobody' }],
+    ['column', { password: 'passwd' }],
+    ['condition', { where: 'no such thing' }],
+    ['session table', { sessions: { table: 'none', user: 'who' } }],
+    ['session column', { sessions: { table: 'logins', user: 'nobody' } }],
+  ])('with a wrong %s is refused at the start', async (_, over) => {
+    await expect(open(over)).rejects.toMatchObject({ code: 'ERR_FORGOT_USERS' })
+  })
+
+  it('keeps its condition together', async () => {
+    // Without brackets, `or` would let every account through.
+    const users = await open({ where: "status = 'ok' or status = 'new'" })
+    site
+      .prepare("insert into members (mail, pw, status) values ('a@site.example', 'x', 'off')")
+      .run()
+    expect(await users.findByEmail('a@site.example')).toBeNull()
+    await users.close()
+  })
+
+  it('needs neither sessions, name nor language', async () => {
+    const users = await open({ sessions: null, name: null, locale: null } as never)
+    site
+      .prepare(
+        "insert into members (mail, pw, full_name, status) values ('a@site.example', 'x', 'A', 'ok')",
+      )
+      .run()
+    const user = await users.findByEmail('a@site.example')
+    expect(user).toMatchObject({ name: null, locale: null })
+    expect(user && (await users.setPassword(user, 'new'))).toBe(true)
+    await users.close()
+  })
+
+  it('leaves the site’s database as it is', async () => {
+    const before = site.pragma('journal_mode', { simple: true })
+    await (await open()).close()
+    expect(site.pragma('journal_mode', { simple: true })).toBe(before)
+  })
+
+  it('needs a database that is there', () => {
+    expect(() => openSqlite(`sqlite:${folder}/none.db`, 'foreign')).toThrow(
+      expect.objectContaining({ code: 'ERR_FORGOT_STORE' }),
+    )
+  })
+})
