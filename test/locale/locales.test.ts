@@ -1,0 +1,175 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import type { Message } from '../../src/locale/locale.ts'
+import { flatten, Locales } from '../../src/locale/locales.ts'
+import { errorStatus } from '../../src/steps/outcome.ts'
+
+const defaults = { default: 'en', offer: 'auto', dir: null } as const
+const tags = readdirSync('locales').map((file) => file.replace('.yaml', ''))
+
+function messagesOf(tag: string): Map<string, Message> {
+  const messages = new Map<string, Message>()
+  flatten(parse(readFileSync(`locales/${tag}.yaml`, 'utf8')), '', messages)
+  return messages
+}
+
+const english = messagesOf('en')
+const forms = (message: Message | undefined): string[] =>
+  typeof message === 'string' ? [message] : Object.values(message ?? {})
+const placeholders = (text: string): string[] => [...new Set(text.match(/\{\w+\}/g))].sort()
+
+describe.each(tags)('locales/%s.yaml', (tag) => {
+  const messages = messagesOf(tag)
+
+  it('has every key, in the same order, and no other', () => {
+    expect([...messages.keys()]).toEqual([...english.keys()])
+  })
+
+  it('fills in the same things', () => {
+    for (const [key, message] of messages) {
+      const expected = placeholders(forms(english.get(key)).join(' '))
+      for (const form of forms(message)) expect([key, placeholders(form)]).toEqual([key, expected])
+    }
+  })
+
+  it('has exactly the plural forms of its language', () => {
+    const categories = new Intl.PluralRules(tag).resolvedOptions().pluralCategories
+    for (const [key, message] of messages) {
+      expect(typeof message, key).toBe(typeof english.get(key))
+      if (typeof message !== 'string')
+        expect([key, Object.keys(message).sort()]).toEqual([key, [...categories].sort()])
+    }
+  })
+
+  it('has neither straight quotes, markup nor blanks at an end', () => {
+    for (const [key, message] of messages) {
+      for (const form of forms(message))
+        expect([key, form.match(/['"<>]|^\s|\s$/)]).toEqual([key, null])
+    }
+  })
+
+  it('leaves nothing in English', () => {
+    if (tag === 'en') return
+    const same = [...messages].filter(
+      ([key, message]) => JSON.stringify(message) === JSON.stringify(english.get(key)),
+    )
+    expect(same.map(([key]) => key)).toEqual([])
+  })
+
+  it('says how it came about', () => {
+    const { _meta: meta } = parse(readFileSync(`locales/${tag}.yaml`, 'utf8'))
+    expect(['machine', 'community', 'reviewed']).toContain(meta.status)
+  })
+})
+
+it('has a title and a text for every error page', () => {
+  for (const reason of Object.keys(errorStatus)) {
+    expect(english.has(`reason.${reason}.title`), reason).toBe(true)
+    expect(english.has(`reason.${reason}.text`), reason).toBe(true)
+  }
+})
+
+describe('choosing', () => {
+  const locales = Locales.load(defaults)
+
+  it('takes the first wish that is on offer, then the browser’s, then the default', () => {
+    expect(locales.choose(['', 'xx', 'ar'], 'fr').tag).toBe('ar')
+    expect(locales.choose([], 'de, th;q=0.8, fr;q=0.9').tag).toBe('fr')
+    expect(locales.choose([], 'de').tag).toBe('en')
+  })
+
+  it('offers only what the site wants to', () => {
+    const some = Locales.load({ ...defaults, default: 'fr', offer: ['fr', 'th'] })
+    expect(some.all.map((locale) => locale.tag)).toEqual(['fr', 'th'])
+    expect(some.choose(['ar'], 'en').tag).toBe('fr')
+  })
+
+  it.each([
+    { ...defaults, default: 'xx' },
+    { ...defaults, offer: ['en', 'xx'] },
+  ])('refuses a language that is not there: %j', (config) => {
+    expect(() => Locales.load(config)).toThrow(
+      expect.objectContaining({ code: 'ERR_FORGOT_CONFIG' }),
+    )
+  })
+})
+
+describe('a text', () => {
+  const locales = Locales.load(defaults)
+  const en = locales.choose(['en'], '')
+  const ar = locales.choose(['ar'], '')
+
+  it('is filled in as plain text or as HTML', () => {
+    const values = { email: '<a@b>', site: 'R&D' }
+    expect(en.text('sent.intro', values)).toContain('If <a@b> has an account at R&D')
+    expect(en.html('sent.intro', values)).toContain('<bdi translate="no">&lt;a@b&gt;</bdi>')
+  })
+
+  it('fills in a value that looks like a placeholder only once', () => {
+    expect(en.text('sent.intro', { email: '{site}', site: 'X' })).toContain(
+      'If {site} has an account at X',
+    )
+  })
+
+  it('agrees with its number', () => {
+    const text = (count: number) => en.text('reason.password-too-short', { min: count, count })
+    expect(text(1)).toContain('1 character.')
+    expect(text(15)).toContain('15 characters.')
+    const arabic = [0, 1, 2, 5, 15, 100].map((count) =>
+      ar.text('reason.password-too-short', { min: count, count }),
+    )
+    expect(new Set(arabic.map((line) => line.replace(/\d+/, '#'))).size).toBeGreaterThan(3)
+  })
+
+  it('is the key where no language has it', () => {
+    expect(en.text('no.such.key')).toBe('no.such.key')
+  })
+
+  it('tells times as people do', () => {
+    expect(en.fromNow(3_600_000)).toBe('in 60 minutes')
+    expect(en.fromNow(1)).toBe('in 1 second')
+    expect(en.fromNow(3 * 3_600_000)).toBe('in 3 hours')
+    expect(en.duration(72 * 3_600_000)).toBe('3 days')
+    expect(en.instant(Date.UTC(2026, 10, 20, 18, 24))).toBe('November 20, 2026 at 6:24 PM UTC')
+    expect(ar.direction).toBe('rtl')
+    expect(ar.name).toBe('العربية')
+  })
+})
+
+describe('a site’s own folder', () => {
+  let folder = ''
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'forgot-locales-'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true }))
+  const load = () => Locales.load({ ...defaults, dir: folder })
+
+  it('changes single texts', () => {
+    writeFileSync(join(folder, 'en.yaml'), 'form: { title: Lost it? }')
+    const en = load().choose(['en'], '')
+    expect(en.text('form.title')).toBe('Lost it?')
+    expect(en.text('form.submit')).toBe('Send the link')
+  })
+
+  it('adds a language, whose missing texts come from its general form and then from the default', () => {
+    writeFileSync(join(folder, 'fr-CA.yaml'), 'form: { email: Courriel }')
+    const canadian = load().choose(['fr-CA'], '')
+    expect(canadian.text('form.email')).toBe('Courriel')
+    expect(canadian.text('layout.problem')).toBe('Il y a un problème')
+    expect(canadian.tags).toEqual(['fr-CA', 'fr', 'en'])
+  })
+
+  it('never mixes one script of a language with another', () => {
+    writeFileSync(join(folder, 'zh-Hans.yaml'), 'form: { title: 简 }')
+    writeFileSync(join(folder, 'zh-Hant.yaml'), 'form: { email: 電郵 }')
+    expect(load().choose(['zh-TW'], '').tags).toEqual(['zh-Hant', 'en'])
+  })
+
+  it('is refused with the file’s name when it cannot be read', () => {
+    writeFileSync(join(folder, 'en.yaml'), 'form: {')
+    expect(load).toThrow(/en\.yaml/)
+  })
+})
