@@ -1,0 +1,61 @@
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createTransport } from 'nodemailer'
+import PostalMime, { type Email } from 'postal-mime'
+import type { Config } from '../config/config.ts'
+import { toMail } from './envelope.ts'
+import { type Mailer, MailFailure, type Message } from './mailer.ts'
+
+/** Keeps mails as files instead of sending them: for a first look, and for development. */
+export class Mailbox implements Mailer {
+  readonly #smtp: Config['smtp']
+  /** The folder of the `.eml` files. */
+  readonly folder: string
+  readonly #transport = createTransport({ streamTransport: true, buffer: true })
+
+  constructor(smtp: Config['smtp'], folder: string) {
+    this.#smtp = smtp
+    this.folder = folder
+  }
+
+  async send(message: Message): Promise<void> {
+    try {
+      const mail = await this.#transport.sendMail(toMail(message, this.#smtp))
+      await mkdir(this.folder, { recursive: true, mode: 0o700 })
+      const name = `${new Date().toISOString().replaceAll(/[:.]/g, '-')}-${message.id}.eml`
+      // Whoever watches the folder sees whole mails only.
+      await writeFile(join(this.folder, `${name}.part`), mail.message as Buffer, { mode: 0o600 })
+      await rename(join(this.folder, `${name}.part`), join(this.folder, name))
+    } catch (cause) {
+      throw new MailFailure(`The mailbox ${this.folder} cannot be written`, {
+        isFinal: false,
+        cause,
+      })
+    }
+  }
+
+  async check(): Promise<void> {}
+
+  async close(): Promise<void> {}
+
+  /** The names of the mails, the newest first. */
+  async list(): Promise<string[]> {
+    const files = await readdir(this.folder).catch(() => [])
+    return files
+      .filter((file) => file.endsWith('.eml'))
+      .sort()
+      .reverse()
+  }
+
+  /** The source of one mail, or `null`. */
+  async read(name: string): Promise<string | null> {
+    if (!/^[\w-]+\.eml$/.test(name)) return null
+    return readFile(join(this.folder, name), 'utf8').catch(() => null)
+  }
+
+  /** The headers and parts of one mail, or `null`. */
+  async parse(name: string): Promise<Email | null> {
+    const source = await this.read(name)
+    return source === null ? null : PostalMime.parse(source)
+  }
+}

@@ -1,0 +1,34 @@
+import { ForgotError } from '../errors.ts'
+
+/** A finished mail to one person. */
+export interface Message {
+  /** Names the mail for good: a second try has the same. Unique within the sender's domain. */
+  readonly id: string
+  /** One address, not a list and not a header: taken from the account. */
+  readonly to: string
+  readonly subject: string
+  readonly html: string
+  readonly text: string
+  /** BCP 47. */
+  readonly language: string
+}
+
+/** Hands mails over. */
+export interface Mailer {
+  /** @throws {MailFailure} when the mail was not accepted. */
+  send(message: Message): Promise<void>
+  /** Resolves when mails could be handed over now. @throws {MailFailure} otherwise. */
+  check(): Promise<void>
+  close(): Promise<void>
+}
+
+/** Why a mail was not accepted, in words that hold no address. */
+export class MailFailure extends ForgotError {
+  /** Whether the server has refused it for good, so that another try is pointless (RFC 5321 §4.2.1). */
+  readonly isFinal: boolean
+
+  constructor(message: string, options: { isFinal: boolean; cause?: unknown }) {
+    super('ERR_FORGOT_MAIL', message, { cause: options.cause })
+    this.isFinal = options.isFinal
+  }
+}

@@ -1,0 +1,93 @@
+import { convert } from 'html-to-text'
+import type { Shades } from '../colour.ts'
+import { escapeHtml } from '../html.ts'
+import { directionOf, type Locale } from '../locale/locale.ts'
+import type { MailKind } from '../store/store.ts'
+import type { Templates } from '../templates.ts'
+import type { Message } from './mailer.ts'
+
+/** What the templates in `templates/email` can print, as `it.<name>`. */
+export interface MailData {
+  readonly site: string
+  readonly siteUrl: string
+  /** The address of the account the mail is about. */
+  readonly account: string
+  /** `''` when it is not known. */
+  readonly name: string
+  /** The form where a recovery begins. */
+  readonly formUrl: string
+  /** `''` when the site has no such page. */
+  readonly supportUrl: string
+  /** `K7Q4-MZ8P`. */
+  readonly reference: string
+  readonly colours: { readonly light: Shades; readonly dark: Shades }
+  /** The mail `link` only. */
+  readonly link?: string
+  /** `in 60 minutes`. */
+  readonly expiresIn?: string
+  /** With the day, the hour and `UTC`. */
+  readonly expiresAt?: string
+  /** The mail `changed` only. */
+  readonly changedAt?: string
+}
+
+const longestTextLine = 76
+
+/** The language of the nearest template of a kind: a language may have pages but no mails yet. */
+export function mailLanguage(templates: Templates, kind: MailKind, locale: Locale): string {
+  return locale.tags.find((tag) => templates.has(`email/${tag}/${kind}.eta`)) ?? locale.tag
+}
+
+/**
+ * The mail of one kind in one language: HTML from `templates/email/<language>/<kind>.eta` in the shared
+ * layout, and its text made from the same, so that the two cannot drift apart.
+ */
+export function compose(
+  templates: Templates,
+  { kind, language }: { readonly kind: MailKind; readonly language: string },
+  to: { readonly id: string; readonly address: string },
+  data: MailData,
+): Message {
+  const template = `email/${language}/${kind}`
+  const it = { ...data, lang: language, dir: directionOf(language), own }
+  const button = (label: string, href: string) =>
+    templates.render('email/button', { ...it, label, href })
+  const { subject = '', preheader = '' } = templates.renderHead(template, it)
+  const body = templates.render(template, { ...it, button })
+  const html = templates.render('email/layout', { ...it, subject, preheader, body: styled(body) })
+  return { id: to.id, to: to.address, subject, html, text: plainText(html), language }
+}
+
+/** An address or a number within a sentence: it keeps its direction in every script. */
+function own(value: string): string {
+  return `<span dir="ltr" style="font-weight:600;unicode-bidi:isolate">${escapeHtml(value)}</span>`
+}
+
+// Many mail programs ignore a style sheet: each element that a translator writes gets its own style.
+const styles: readonly (readonly [tag: string, styled: string])[] = [
+  ['<h1>', '<h1 style="margin:0 0 20px;font-size:24px;line-height:1.3;font-weight:650">'],
+  [
+    '<p><small>',
+    '<p class="soft" style="margin:0 0 12px;font-size:14px;line-height:1.5;color:#535b68">',
+  ],
+  ['</small></p>', '</p>'],
+  ['<p>', '<p style="margin:0 0 16px">'],
+]
+
+function styled(body: string): string {
+  return styles.reduce((html, [tag, replacement]) => html.replaceAll(tag, replacement), body)
+}
+
+function plainText(html: string): string {
+  const text = convert(html, {
+    wordwrap: longestTextLine,
+    baseElements: { selectors: ['td.card'] },
+    selectors: [
+      { selector: 'h1', options: { uppercase: false } },
+      { selector: 'a', options: { hideLinkHrefIfSameAsText: true } },
+      { selector: 'a.button', format: 'anchor', options: { ignoreHref: true } },
+      { selector: 'table', format: 'block' },
+    ],
+  })
+  return `${text.trim()}\n`
+}
