@@ -1,0 +1,168 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
+import type { Config } from './config/config.ts'
+import { DemoSite } from './demo/site.ts'
+import { ForgotError } from './errors.ts'
+import { answerError, describeRequest, mount, mountForgot } from './fastify.ts'
+import type { Forgot } from './forgot.ts'
+import { describeError, type Log } from './log.ts'
+import { assetPath } from './respond/assets.ts'
+import { securityHeaders } from './security.ts'
+import { type Overrides, type Wired, wire } from './wire.ts'
+
+/** Parts that take the place of those the configuration would choose. */
+export interface ServerOverrides extends Overrides {
+  /** Where the log goes; default: standard output. */
+  readonly logStream?: { write(line: string): void }
+}
+
+/**
+ * The standalone server, not yet listening: the module's routes, `/health` and `/ready`, and the demo
+ * site where no users are configured.
+ *
+ * @throws {ForgotError} when a database, a template or a language cannot be used.
+ */
+export async function createServer(
+  config: Config,
+  { logStream, ...overrides }: ServerOverrides = {},
+): Promise<FastifyInstance> {
+  let forgot: Forgot | null = null
+  const headers = securityHeaders(config)
+  const app: FastifyInstance = fastify({
+    logger: {
+      level: config.log.level,
+      serializers: { req: describeRequest, err: describeError },
+      ...(logStream === undefined ? {} : { stream: logStream }),
+    },
+    trustProxy: config.server.trustProxy,
+    // A URL that the router cannot read never reaches a route: its answer is a page of ours all the same.
+    frameworkErrors: (_error, request, reply) => {
+      reply.headers(headers)
+      if (forgot !== null)
+        void answerError(forgot, 'bad-request', request as FastifyRequest, reply as FastifyReply)
+    },
+    clientErrorHandler: (error, socket) => refuse(socket, error, headers),
+  })
+  const wired = await wire(config, { log: app.log as Log, ...overrides })
+  app.addHook('onClose', () => wired.close())
+  app.addHook('onReady', async () => wired.start())
+  if (config.server.trustProxy === false) warnOfProxy(app)
+  const mounted = await mountForgot(app, wired)
+  forgot = mounted
+  app.setNotFoundHandler((request, reply) => answerError(mounted, 'not-found', request, reply))
+  mountHealth(app, wired)
+  if (config.users === null) mountDemo(app, wired)
+  return app
+}
+
+/**
+ * Listens where the configuration says, until SIGTERM or SIGINT: then what is under way is finished.
+ *
+ * @throws {ForgotError} `ERR_FORGOT_LISTEN` when the port is taken or may not be opened.
+ */
+export async function serve(config: Config): Promise<FastifyInstance> {
+  const app = await createServer(config)
+  const { host, port } = config.server
+  try {
+    await app.listen({ host, port })
+  } catch (cause) {
+    await app.close()
+    throw listenError(host, port, cause as NodeJS.ErrnoException)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app, signal))
+  return app
+}
+
+// Z18: ten seconds for what is under way; a mail that takes longer keeps its place in the queue.
+const stopWithinMs = 10_000
+
+function stop(app: FastifyInstance, signal: string): void {
+  app.log.info({ signal }, 'stopping')
+  const force = setTimeout(() => process.exit(1), stopWithinMs)
+  force.unref()
+  app.close().then(
+    () => process.exit(0),
+    (error: unknown) => {
+      app.log.error({ error: describeError(error) }, 'stopping failed')
+      process.exit(1)
+    },
+  )
+}
+
+function listenError(host: string, port: number, cause: NodeJS.ErrnoException): ForgotError {
+  const why: Record<string, string> = {
+    EADDRINUSE: 'another program is using it: stop that, or set server.port or FORGOT_SERVER__PORT',
+    EACCES: 'this user may not open it: take a port above 1023',
+    EADDRNOTAVAIL: 'this machine does not have that address: set server.host',
+  }
+  const reason = why[cause.code ?? ''] ?? cause.message
+  return new ForgotError('ERR_FORGOT_LISTEN', `${host}:${port} cannot be listened on: ${reason}`, {
+    cause,
+  })
+}
+
+function mountHealth(app: FastifyInstance, wired: Wired): void {
+  app.get('/health', async (_, reply) =>
+    reply.header('cache-control', 'no-store').send({ status: 'ok' }),
+  )
+  app.get('/ready', async (_, reply) => {
+    const [store, mail] = await Promise.all([
+      wired.store.check().then(
+        () => true,
+        () => false,
+      ),
+      wired.courier.isReachable(),
+    ])
+    const word = (isUp: boolean) => (isUp ? 'ok' : 'down')
+    const status = word(store && mail) === 'ok' ? 'ok' : 'unavailable'
+    reply.code(status === 'ok' ? 200 : 503).header('cache-control', 'no-store')
+    return reply.send({ status, store: word(store), mail: word(mail) })
+  })
+}
+
+function mountDemo(app: FastifyInstance, { config, templates, assets }: Wired): void {
+  const styles = [assets.style, assets.demo].map((asset) => assetPath(config, asset))
+  const site = new DemoSite(config, templates, styles)
+  app.addHook('onClose', async () => site.close())
+  for (const [path, action] of site.pages()) mount(app, config, path, action)
+}
+
+/** Behind a proxy that is not declared, all visitors share one client's limit: the owner must know. */
+function warnOfProxy(app: FastifyInstance): void {
+  let isWarned = false
+  app.addHook('onRequest', async (request: FastifyRequest) => {
+    if (isWarned || request.headers['x-forwarded-for'] === undefined) return
+    isWarned = true
+    app.log.warn(
+      'X-Forwarded-For arrives but is ignored: if a proxy of yours sets it, set server.trustProxy',
+    )
+  })
+}
+
+/** Answers what is not even HTTP, with the headers of every other answer. */
+function refuse(
+  socket: Socket,
+  error: NodeJS.ErrnoException,
+  headers: Readonly<Record<string, string>>,
+): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const status =
+    error.code === 'HPE_HEADER_OVERFLOW'
+      ? 431
+      : error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+        ? 408
+        : 400
+  const body = `${STATUS_CODES[status]}\n`
+  const lines = Object.entries({
+    ...headers,
+    'content-type': 'text/plain; charset=utf-8',
+    'content-length': String(body.length),
+    'cache-control': 'no-store',
+    connection: 'close',
+  }).map(([name, value]) => `${name}: ${value}\r\n`)
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${lines.join('')}\r\n${body}`)
+}

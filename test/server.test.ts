@@ -1,0 +1,398 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { join } from 'node:path'
+import Database from 'better-sqlite3'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { accounts, newPassword, oldPassword, route, Site } from './support/site.ts'
+import { eventually } from './support/wait.ts'
+
+const { alice } = accounts
+
+let site: Site
+beforeEach(async () => {
+  site = await Site.start()
+})
+afterEach(() => site.stop())
+
+/** Sends bytes as they are; the whole answer. */
+function raw(request: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(new URL(site.url).port), '127.0.0.1', () => socket.write(request))
+    let answer = ''
+    socket.on('data', (data) => {
+      answer += data.toString()
+    })
+    socket.on('close', () => resolve(answer))
+    socket.on('error', reject)
+    socket.setTimeout(3000, () => socket.destroy())
+  })
+}
+
+const ours = [
+  /content-security-policy: default-src 'none'/i,
+  /referrer-policy: no-referrer/i,
+  /x-content-type-options: nosniff/i,
+  /x-frame-options: DENY/i,
+  /cross-origin-opener-policy: same-origin/i,
+  /cache-control: no-store/i,
+]
+
+describe('every answer has the security headers', () => {
+  it.each([
+    ['a page', `GET ${route} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, 200],
+    ['a redirect', `GET ${route}?step=sent HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, 303],
+    [
+      'an unknown path',
+      'GET /secret-in-path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      404,
+    ],
+    [
+      'a path that is no path',
+      'GET /user/%zz-secret-in-path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
+      400,
+    ],
+    [
+      'an endless path',
+      `GET ${route}/${'secret-in-path'.repeat(300)} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+      404,
+    ],
+    [
+      'a method that is not for it',
+      `DELETE ${route} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`,
+      405,
+    ],
+    ['health', 'GET /health HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n', 200],
+    ['what is not HTTP', 'NONSENSE secret-in-path\r\n\r\n', 400],
+    ['headers without end', `GET / HTTP/1.1\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`, 431],
+  ])('on %s', async (_, request, status) => {
+    const answer = await raw(request)
+    expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    for (const header of ours) expect(answer).toMatch(header)
+    expect(answer).not.toContain('secret-in-path')
+    expect(answer).not.toMatch(/FST_|fastify|node_modules|x-powered-by/i)
+  })
+
+  it('and a page of the house where a browser may see it', async () => {
+    for (const [path, reason] of [
+      ['/nowhere', 'not-found'],
+      ['/%zz', 'bad-request'],
+    ] as const) {
+      const page = await site.visitor().get(path, { 'accept-language': 'fr' })
+      expect([page.reason, page.headers.get('content-language')]).toEqual([reason, 'fr'])
+    }
+  })
+})
+
+describe('a body', () => {
+  it.each([
+    [
+      'of 16 KiB and one byte',
+      'application/x-www-form-urlencoded',
+      `email=${'x'.repeat(16_379)}`,
+      413,
+    ],
+    ['that is JSON', 'application/json', '{"email":"alice@site.example"}', 415],
+    ['of another type', 'text/xml', '<a/>', 415],
+    ['of no type that exists', 'application/json garbage', '{}', 415],
+    ['that is empty', 'application/x-www-form-urlencoded', '', 400],
+  ])('%s is refused with a page', async (_, type, body, status) => {
+    const page = await site.visitor().post(route, body, { 'content-type': type })
+    expect(page.status).toBe(status)
+    expect(page.step).not.toBe('')
+    expect(site.rows('select * from mail_job')).toEqual([])
+  })
+
+  it.each([
+    'email[]=a@b.example',
+    'email[$ne]=a',
+    'email.x=a',
+    '__proto__[x]=1&constructor=2',
+    'email=%zz',
+    'a%',
+  ])('with the strange field %s is a form without an address', async (body) => {
+    const page = await site.visitor().post(route, body)
+    expect([page.status, page.step]).toEqual([400, 'form'])
+  })
+})
+
+describe('methods', () => {
+  it.each(['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'])(
+    '%s is not allowed, to nobody from anywhere',
+    async (method) => {
+      const answer = await raw(
+        `${method} ${route} HTTP/1.1\r\nHost: x\r\nOrigin: https://evil.example\r\nConnection: close\r\n\r\n`,
+      )
+      expect(answer).toMatch(/^HTTP\/1.1 405 /)
+      expect(answer).toMatch(/allow: GET, HEAD, POST/i)
+      expect(answer).not.toMatch(/access-control/i)
+    },
+  )
+})
+
+describe('the well-known address', () => {
+  it('leads password managers to the form', async () => {
+    const page = await site.visitor().get('/.well-known/change-password')
+    expect([page.status, page.headers.get('location')]).toEqual([302, route])
+    const path = '/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200'
+    expect((await site.visitor().get(path)).status).toBe(404)
+  })
+})
+
+describe('assets', () => {
+  it('are named by their content and may be kept for ever', async () => {
+    const visitor = site.visitor()
+    const page = await visitor.get(route)
+    const files = [...page.body.matchAll(/(?:href|src)="([^"]+\/assets\/[^"]+)"/g)].map(
+      ([, file]) => file ?? '',
+    )
+    expect(files).toHaveLength(2)
+    let bytes = page.body.length
+    for (const file of files) {
+      expect(file).toMatch(/\.[0-9a-f]{10}\.(?:css|js)$/)
+      const asset = await visitor.get(file)
+      expect(asset.headers.get('cache-control')).toContain('immutable')
+      bytes += asset.body.length
+    }
+    // One TCP window, uncompressed.
+    expect(bytes).toBeLessThanOrEqual(14 * 1024)
+  })
+})
+
+describe('health', () => {
+  it('is whether the process lives, readiness whether it can work', async () => {
+    const visitor = site.visitor()
+    expect((await visitor.get('/health')).body).toBe('{"status":"ok"}')
+    expect((await visitor.get('/ready')).body).toBe('{"status":"ok","store":"ok","mail":"ok"}')
+  })
+
+  it('shows a mail server that is away', async () => {
+    await site.smtp.stop()
+    const page = await site.visitor().get('/ready')
+    expect([page.status, JSON.parse(page.body)]).toEqual([
+      503,
+      { status: 'unavailable', store: 'ok', mail: 'down' },
+    ])
+    expect((await site.visitor().get('/health')).status).toBe(200)
+  })
+})
+
+describe('when something breaks', () => {
+  it('a held database is told as such, with when to come back, and nothing is lost', async () => {
+    const other = new Database(site.storeFile)
+    other.exec('begin immediate')
+    const page = await site.visitor().post(route, { email: alice.email })
+    expect([page.status, page.reason, page.headers.get('retry-after')]).toEqual([
+      503,
+      'unavailable',
+      '5',
+    ])
+    other.exec('commit')
+    other.close()
+    await site.mailedLink(alice.email)
+  })
+
+  it('a password that could not be written leaves the link as it was', async () => {
+    const link = await site.mailedLink(alice.email)
+    site.database.exec(
+      "create trigger full before update on members begin select raise(abort, 'disk full'); end",
+    )
+    const failed = await site.reset(link)
+    expect([failed.status, failed.reason]).toEqual([503, 'unavailable'])
+    expect(site.hasPassword(alice.email, oldPassword)).toBe(true)
+    site.database.exec('drop trigger full')
+    expect((await site.reset(link)).status).toBe(303)
+    expect(site.hasPassword(alice.email, newPassword)).toBe(true)
+  })
+
+  it('a number on the page is found in the log beside the cause', async () => {
+    const link = await site.mailedLink(alice.email)
+    site.database.exec('alter table members rename to gone')
+    const page = await site.visitor().get(link)
+    expect([page.status, page.reason]).toEqual([503, 'unavailable'])
+    const line = site.logLines.find((each) => each.includes(page.reference)) ?? ''
+    expect(line).toContain('no such table')
+    expect(page.body).not.toContain('no such table')
+    site.database.exec('alter table gone rename to members')
+  })
+})
+
+describe('a site’s own files', () => {
+  const own = async (files: Record<string, string>, config = {}) => {
+    const folder = join(site.folder, 'own')
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(join(folder, name, '..'), { recursive: true })
+      writeFileSync(join(folder, name), text)
+    }
+    await site.server?.close()
+    site.config = { ...site.config, templates: folder, ...config }
+    await site.listen()
+  }
+
+  it('win over the built-in ones, one by one', async () => {
+    await own({
+      'forgot-done.eta': "<% layout('layout') %><h1>Our own end</h1>",
+      'assets/style.css': 'h1 { color: red }',
+    })
+    const done = await site.visitor().get(`${route}?step=done`)
+    expect(done.body).toContain('Our own end')
+    expect(done.step).toBe('done')
+    expect((await site.visitor().get(route)).body).toContain('Reset your password')
+  })
+
+  it('include built-in parts', async () => {
+    await own({
+      'forgot.eta': "<% layout('layout') %><%~ include('parts/icon', { icon: 'key' }) %>own",
+    })
+    expect((await site.visitor().get(route)).body).toContain('<svg class="icon key"')
+  })
+
+  it('change mails too', async () => {
+    await own({
+      'email/en/link.eta':
+        '---\nsubject: Own <%= it.reference %>\n---\n<h1>Own</h1><%~ it.button("Go", it.link) %>',
+    })
+    await site.mailedLink(alice.email)
+    expect(site.smtp.mails[0]?.mail.subject).toMatch(/^Own [A-Z][2-9A-Z]{3}-/)
+  })
+
+  it('that are broken show the error page, and the visitor none of the template', async () => {
+    await own({ 'forgot.eta': '<%= it.no.such.thing %>' })
+    const page = await site.visitor().get(route)
+    expect([page.status, page.reason]).toEqual([500, 'internal'])
+    expect(page.body).not.toContain('such')
+  })
+
+  it('that break the error page itself leave a plain one', async () => {
+    await own({ 'layout.eta': '<%= it.no.such.thing %>' })
+    const page = await site.visitor().get(route)
+    expect([page.status, page.step, page.reason]).toEqual([500, 'error', 'internal'])
+    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
+  })
+
+  it('cannot be reached from outside, and reach nowhere outside', async () => {
+    await own({ 'forgot.eta': "<%~ include('../../../../etc/passwd') %>" })
+    expect((await site.visitor().get(route)).status).toBe(500)
+    for (const path of ['/templates/layout.eta', `${route}/assets/../layout.eta`, '/config.yaml']) {
+      expect((await site.visitor().get(path)).status).toBe(404)
+    }
+  })
+
+  it('of style and logo are added to the pages', async () => {
+    await own(
+      { 'site.css': '/* own rule */', 'logo.svg': '<svg xmlns="http://www.w3.org/2000/svg"/>' },
+      {
+        theme: {
+          accent: '#ffcc00',
+          css: join(site.folder, 'own/site.css'),
+          logo: join(site.folder, 'own/logo.svg'),
+        },
+      },
+    )
+    const visitor = site.visitor()
+    const page = await visitor.get(route)
+    expect(page.body).toMatch(/<img src="[^"]+\/logo\.[0-9a-f]{10}\.svg" alt="Riverside">/)
+    const style = await visitor.get(/href="([^"]+\.css)"/.exec(page.body)?.[1] ?? '')
+    expect(style.body).toContain('/* own rule */')
+    expect(style.body).toContain('--accent:#ffcc00;--on-accent:#000000')
+  })
+})
+
+describe('behind a proxy', () => {
+  it('that is not declared, what it says is ignored and the owner is told once', async () => {
+    await site.server?.close()
+    site.config = { ...site.config, limits: { perClient: '1/10m' } }
+    await site.listen()
+    const from = (ip: string) =>
+      site.visitor().post(route, { email: alice.email }, { 'x-forwarded-for': ip })
+    expect((await from('203.0.113.1')).status).toBe(303)
+    expect((await from('203.0.113.2')).status).toBe(429)
+    expect(site.logLines.filter((line) => line.includes('server.trustProxy'))).toHaveLength(1)
+  })
+
+  it('that is declared, each client has its own limit', async () => {
+    await site.server?.close()
+    site.config = {
+      ...site.config,
+      limits: { perClient: '1/10m' },
+      server: { ...site.config.server, trustProxy: '127.0.0.1' },
+    }
+    await site.listen()
+    const from = (ip: string) =>
+      site.visitor().post(route, { email: alice.email }, { 'x-forwarded-for': ip })
+    expect((await from('203.0.113.1')).status).toBe(303)
+    expect((await from('203.0.113.2')).status).toBe(303)
+    expect((await from('203.0.113.1')).status).toBe(429)
+  })
+})
+
+describe('under https', () => {
+  it('the cookie can come from this host alone, and browsers stay with https', async () => {
+    await site.server?.close()
+    site.config = { ...site.config, site: { name: 'Riverside', url: 'https://site.example' } }
+    await site.listen()
+    const page = await site.visitor().post(route, { email: alice.email })
+    expect(page.headers.get('set-cookie')).toMatch(
+      /^__Host-forgot=[\w-]+; Max-Age=3600; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
+    )
+    expect(page.headers.get('strict-transport-security')).toBe('max-age=31536000')
+    const [mail] = await site.smtp.to(alice.email)
+    expect(mail?.mail.text).toContain(`https://site.example${route}?token=`)
+  })
+})
+
+describe('with the password asked for twice', () => {
+  it('the two must be the same, and are compared as they are hashed', async () => {
+    await site.server?.close()
+    site.config = { ...site.config, password: { cost: 4, confirm: true } }
+    await site.listen()
+    const visitor = site.visitor()
+    const form = await visitor.follow(await visitor.get(await site.mailedLink(alice.email)))
+    expect(form.body).toContain('name="confirm"')
+    const csrf = form.field('csrf')
+    const differing = await visitor.post(route, {
+      password: newPassword,
+      confirm: `${newPassword}x`,
+      csrf,
+    })
+    expect([differing.status, differing.reason]).toEqual([400, 'password-mismatch'])
+    const twice = new URLSearchParams([
+      ['password', newPassword],
+      ['confirm', newPassword],
+      ['confirm', newPassword],
+      ['csrf', csrf],
+    ])
+    expect((await visitor.post(route, twice.toString())).reason).toBe('password-mismatch')
+    const composed = 'une phrase secrète à retenir'
+    const answer = await visitor.post(route, {
+      password: composed.normalize('NFD'),
+      confirm: composed,
+      csrf,
+    })
+    expect(answer.status).toBe(303)
+    expect(site.hasPassword(alice.email, composed)).toBe(true)
+  })
+})
+
+it('shows the default policy before anybody types', async () => {
+  const visitor = site.visitor()
+  const form = await visitor.follow(await visitor.get(await site.mailedLink(alice.email)))
+  expect(form.body).toContain('At least 15 characters')
+  expect(form.body).toContain('passwordrules="minlength: 15; maxlength: 72; allowed: unicode"')
+  expect(form.body).toMatch(/id="password"[^>]*type="password"[^>]*autocomplete="new-password"/)
+  expect(form.body).toMatch(/id="username"[^>]*autocomplete="username"[^>]*readonly/)
+  expect(form.body).not.toMatch(/\b(?:maxlength|pattern|onpaste)=/)
+})
+
+it('answers one more request while it stops, and then none', async () => {
+  await site.mailedLink(alice.email)
+  await site.server?.close()
+  await eventually(async () =>
+    site
+      .visitor()
+      .get(route)
+      .then(
+        () => false,
+        () => true,
+      ),
+  )
+})

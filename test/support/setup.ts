@@ -1,0 +1,31 @@
+import { existsSync } from 'node:fs'
+import { chromium } from 'playwright'
+import type { TestProject } from 'vitest/node'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    chromiumPath: string
+  }
+}
+
+/** Runs once before all tests: finds what they need, or says what is missing. */
+export default async function setup(project: TestProject): Promise<void> {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
+  if (major < 22 || (major === 22 && minor < 14)) {
+    throw new Error('Run the tests with "npm test": it uses the Node of devDependencies')
+  }
+  project.provide('chromiumPath', await findChromium())
+}
+
+async function findChromium(): Promise<string> {
+  const installed = [
+    process.env['CHROMIUM_PATH'],
+    '/usr/bin/chromium',
+    '/usr/bin/google-chrome',
+    chromium.executablePath(),
+  ].find((path) => path !== undefined && existsSync(path))
+  if (installed !== undefined) return installed
+  // Comes with `npm install`; it is unpacked here, since two test files would do it at once.
+  const { default: packed } = await import('@sparticuz/chromium')
+  return packed.executablePath()
+}

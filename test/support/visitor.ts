@@ -1,0 +1,89 @@
+/** One browser without JavaScript: it keeps cookies and follows nothing by itself. */
+export class Visitor {
+  readonly #base: string
+  readonly #cookies = new Map<string, string>()
+  /** Sent with every request. */
+  readonly headers: Record<string, string> = { 'sec-fetch-site': 'same-origin' }
+
+  constructor(base: string) {
+    this.#base = base
+  }
+
+  get(path: string, headers: Record<string, string> = {}): Promise<Page> {
+    return this.#send(path, { headers })
+  }
+
+  head(path: string): Promise<Page> {
+    return this.#send(path, { method: 'HEAD' })
+  }
+
+  post(
+    path: string,
+    fields: Record<string, string> | string,
+    headers: Record<string, string> = {},
+  ): Promise<Page> {
+    const body = typeof fields === 'string' ? fields : new URLSearchParams(fields).toString()
+    return this.#send(path, {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    })
+  }
+
+  /** Loads the page that a 303 points to. */
+  async follow(page: Page): Promise<Page> {
+    if (page.status !== 303) throw new Error(`Not a redirect but ${page.status}: ${page.body}`)
+    return this.get(page.headers.get('location') ?? '')
+  }
+
+  async #send(path: string, init: RequestInit): Promise<Page> {
+    const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+    const response = await fetch(new URL(path, this.#base), {
+      ...init,
+      redirect: 'manual',
+      headers: {
+        ...this.headers,
+        ...(cookie === '' ? {} : { cookie }),
+        ...(init.headers as object),
+      },
+    })
+    for (const line of response.headers.getSetCookie()) this.#keep(line)
+    return new Page(response.status, response.headers, await response.text())
+  }
+
+  #keep(line: string): void {
+    const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? []
+    if (/max-age=0/i.test(line)) this.#cookies.delete(name)
+    else this.#cookies.set(name, value)
+  }
+}
+
+/** An answer as a test looks at it. */
+export class Page {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: string
+
+  constructor(status: number, headers: Headers, body: string) {
+    this.status = status
+    this.headers = headers
+    this.body = body
+  }
+
+  get step(): string {
+    return /data-step="([^"]*)"/.exec(this.body)?.[1] ?? ''
+  }
+
+  get reason(): string {
+    return /data-reason="([^"]*)"/.exec(this.body)?.[1] ?? ''
+  }
+
+  get reference(): string {
+    return /[2-9A-Z]{4}-[2-9A-Z]{4}/.exec(this.body)?.[0] ?? ''
+  }
+
+  /** The value of a field, hidden or not. */
+  field(name: string): string {
+    return new RegExp(`name="${name}"[^>]* value="([^"]*)"`).exec(this.body)?.[1] ?? ''
+  }
+}
