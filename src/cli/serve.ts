@@ -1,0 +1,47 @@
+import { relative } from 'node:path'
+import type { Config } from '../config/config.ts'
+import { loadConfig } from '../config/load.ts'
+import { demoAccounts, demoPassword } from '../demo/accounts.ts'
+import { serve } from '../server.ts'
+import { type Command, configOption, parse } from './command.ts'
+
+export const command: Command = {
+  summary: 'runs the server; without any users configured, the demo',
+  help: `forgot-password serve [--config <file>]
+
+Runs the server until it is told to stop (SIGTERM, SIGINT).
+Without --config it takes ./config.yaml, and without that the built-in demo.
+
+  forgot-password serve
+  forgot-password serve --config /etc/forgot-password/config.yaml
+  FORGOT_SERVER__PORT=8080 forgot-password serve`,
+
+  async run(args) {
+    const { values } = parse(args, configOption)
+    const config = loadConfig(values.config)
+    await serve(config)
+    process.stdout.write(config.users === null ? demoGreeting(config) : greeting(config))
+  },
+}
+
+function greeting(config: Config): string {
+  const { host, port } = config.server
+  return `Listening on http://${host}:${port}, for ${config.site.url}${config.route}\n${mailNote(config)}`
+}
+
+function demoGreeting(config: Config): string {
+  const [account] = demoAccounts
+  return `
+  Open       ${config.site.url}/
+  Account    ${account.email}
+  Password   ${demoPassword}
+  Forgot it? Follow "Forgot your password?" there.
+${mailNote(config)}
+`
+}
+
+function mailNote(config: Config): string {
+  if (config.smtp.host !== null) return ''
+  const folder = relative(process.cwd(), `${config.dataDir}/mailbox`)
+  return `  Mails      ${config.site.url}/dev/mailbox (files in ${folder})\n`
+}
