@@ -1,0 +1,186 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, resolve } from 'node:path'
+import { expect, it } from 'vitest'
+
+interface Rule {
+  /** Rooms and files it may import from, besides its own room. */
+  readonly imports: readonly string[]
+  /** Packages it may import; `node:` modules are everybody's. */
+  readonly packages?: readonly string[]
+}
+
+const leaves = ['action', 'address', 'clock', 'colour', 'errors', 'html', 'log', 'user']
+/** What a part asks of another, without knowing who does it. */
+const ports = [
+  'config/config',
+  'config/values',
+  'limit/limiter',
+  'mail/mailer',
+  'password/passwords',
+  'store/store',
+  'users/users',
+]
+
+/**
+ * Which part may import which, from the inside out: a part is a room (a folder of `src`) or a file of it.
+ * The most exact name counts. A new implementation of a port is a new file and one line here.
+ */
+const rules: Readonly<Record<string, Rule>> = {
+  ...Object.fromEntries(leaves.map((leaf) => [leaf, { imports: [] }])),
+  origin: { imports: ['action'] },
+  templates: { imports: ['errors', 'html'], packages: ['eta', 'yaml'] },
+  security: { imports: ['config/config'], packages: ['helmet'] },
+  config: { imports: ['errors'], packages: ['yaml', 'zod'] },
+  locale: { imports: ['errors', 'html', 'config/config', 'templates'], packages: ['yaml'] },
+  proof: { imports: [...leaves, ...ports] },
+  store: { imports: [...leaves, ...ports] },
+  'store/engine': { imports: ['errors'], packages: ['kysely'] },
+  'store/sqlite': { imports: ['errors'], packages: ['better-sqlite3', 'kysely'] },
+  'store/schema': { imports: [], packages: ['kysely'] },
+  'store/migrations': { imports: ['errors'], packages: ['kysely'] },
+  'store/sql': { imports: ['errors'], packages: ['kysely'] },
+  'store/resets': { imports: [], packages: ['kysely'] },
+  'store/jobs': { imports: ['config/values'], packages: ['kysely'] },
+  'store/ask': { imports: [], packages: ['kysely'] },
+  'store/rows': { imports: [], packages: ['kysely'] },
+  users: { imports: [...leaves, ...ports] },
+  'users/sql': { imports: [...leaves, ...ports, 'store/engine'], packages: ['kysely'] },
+  limit: { imports: [...ports] },
+  'limit/memory': { imports: [...ports], packages: ['rate-limiter-flexible'] },
+  password: { imports: [...leaves, ...ports], packages: ['bcryptjs'] },
+  'password/common': { imports: [], packages: ['@zxcvbn-ts/language-common'] },
+  mail: { imports: [...leaves, ...ports, 'locale', 'proof', 'templates'] },
+  'mail/message': {
+    imports: [...leaves, ...ports, 'locale', 'templates'],
+    packages: ['html-to-text'],
+  },
+  'mail/envelope': { imports: ['address', 'config/config'], packages: ['nodemailer'] },
+  'mail/smtp': { imports: ['log', ...ports], packages: ['nodemailer'] },
+  'mail/mailbox': { imports: [...ports], packages: ['nodemailer', 'postal-mime'] },
+  services: { imports: [...leaves, ...ports, 'locale', 'proof'] },
+  // A step knows no template, no server and no driver.
+  steps: { imports: [...leaves, ...ports, 'origin', 'proof', 'services', 'locale'] },
+  'steps/flow': {
+    imports: ['action', 'services', 'proof', 'locale', 'config/config'],
+    packages: ['cookie'],
+  },
+  respond: {
+    imports: [
+      ...leaves,
+      ...ports,
+      'locale',
+      'proof/reference',
+      'steps/flow',
+      'steps/outcome',
+      'templates',
+    ],
+  },
+  forgot: { imports: [...leaves, 'proof', 'respond', 'services', 'steps'] },
+  demo: {
+    imports: [...leaves, ...ports, 'origin', 'proof', 'templates', 'mail/mailbox'],
+    packages: ['bcryptjs', 'better-sqlite3', 'cookie'],
+  },
+  // The only file that knows which implementations there are.
+  wire: { imports: ['*'] },
+  fastify: { imports: ['*'], packages: ['@fastify/formbody', '@fastify/view', 'fastify'] },
+  server: { imports: ['*'], packages: ['fastify'] },
+  cli: { imports: ['*'] },
+  index: { imports: ['*'] },
+}
+
+const edges = ['wire', 'fastify', 'server', 'cli', 'index']
+
+interface Import {
+  readonly file: string
+  readonly target: string
+}
+
+const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
+  .filter((file) => file.endsWith('.ts'))
+  .map((file) => file.replace(/\.ts$/, ''))
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join('src', `${file}.ts`), 'utf8')
+  return [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(([, target = '']) => ({
+    file,
+    target: target.startsWith('.')
+      ? relative('src', resolve('src', dirname(file), target)).replace(/\.ts$/, '')
+      : `npm:${target}`,
+  }))
+}
+
+function ruleOf(file: string): Rule {
+  const rule = rules[file] ?? rules[dirname(file)]
+  if (rule === undefined) throw new Error(`src/${file}.ts has no place in the layers: give it one`)
+  return rule
+}
+
+function breaks({ file, target }: Import): boolean {
+  const rule = ruleOf(file)
+  if (target.startsWith('npm:node:')) return false
+  if (target.startsWith('npm:')) return !(rule.packages ?? []).includes(packageOf(target))
+  const isOwnRoom = dirname(file) !== '.' && dirname(file) === dirname(target)
+  if (isOwnRoom) return false
+  if (rule.imports.includes('*')) return target === 'index'
+  return !rule.imports.includes(target) && !rule.imports.includes(dirname(target))
+}
+
+function packageOf(target: string): string {
+  const name = target.replace('npm:', '')
+  return name
+    .split('/')
+    .slice(0, name.startsWith('@') ? 2 : 1)
+    .join('/')
+}
+
+const all = files.flatMap(importsOf)
+
+it('imports only in the directions of the layers', () => {
+  expect(all.filter(breaks)).toEqual([])
+})
+
+it('keeps Fastify at the edge, and every implementation behind wire.ts', () => {
+  const users = (target: string) =>
+    [...new Set(all.filter((each) => each.target === target).map((each) => each.file))].sort()
+  expect(users('npm:fastify')).toEqual(['fastify', 'server'])
+  for (const implementation of [
+    'store/sqlite',
+    'users/sql',
+    'limit/memory',
+    'mail/smtp',
+    'password/hash',
+  ]) {
+    expect([implementation, users(implementation)]).toEqual([implementation, ['wire']])
+  }
+})
+
+it('has no import that goes round in a circle between rooms', () => {
+  const room = (file: string) => (dirname(file) === '.' ? file : dirname(file))
+  const ours = all.filter((each) => files.includes(each.target) && !edges.includes(room(each.file)))
+  const graph = new Map<string, Set<string>>()
+  for (const { file, target } of ours) {
+    // Ports may be named from anywhere: they hold no code that could run.
+    if (room(file) === room(target) || ports.includes(target)) continue
+    graph.set(room(file), (graph.get(room(file)) ?? new Set()).add(room(target)))
+  }
+  const walk = (from: string, path: readonly string[]): string[] => {
+    if (path.includes(from)) return [[...path.slice(path.indexOf(from)), from].join(' -> ')]
+    return [...(graph.get(from) ?? [])].flatMap((next) => walk(next, [...path, from]))
+  }
+  expect([...new Set([...graph.keys()].flatMap((from) => walk(from, [])))]).toEqual([])
+})
+
+it('catches a step that imports a template engine, and a leaf that imports anything', () => {
+  expect(breaks({ file: 'steps/open', target: 'npm:eta' })).toBe(true)
+  expect(breaks({ file: 'steps/open', target: 'respond/html' })).toBe(true)
+  expect(breaks({ file: 'clock', target: 'config/config' })).toBe(true)
+  expect(breaks({ file: 'respond/html', target: 'store/sqlite' })).toBe(true)
+  expect(breaks({ file: 'steps/open', target: 'store/store' })).toBe(false)
+})
+
+it('keeps files short enough to be read at once', () => {
+  const long = files.filter(
+    (file) => readFileSync(join('src', `${file}.ts`), 'utf8').split('\n').length > 221,
+  )
+  expect(long).toEqual([])
+})
