@@ -17,6 +17,8 @@ export interface ServerOverrides extends Overrides {
   readonly logStream?: { write(line: string): void }
 }
 
+const requestTimeoutMs = 30_000
+
 /**
  * The standalone server, not yet listening: the module's routes, `/health` and `/ready`, and the demo
  * site where no users are configured.
@@ -31,11 +33,13 @@ export async function createServer(
   const headers = securityHeaders(config)
   const app: FastifyInstance = fastify({
     logger: {
-      level: config.log.level,
+      level: logLevel(config),
       serializers: { req: describeRequest, err: describeError },
       ...(logStream === undefined ? {} : { stream: logStream }),
     },
     trustProxy: config.server.trustProxy,
+    // Fastify's own default is to wait for ever for the rest of a request.
+    requestTimeout: requestTimeoutMs,
     // A URL that the router cannot read never reaches a route: its answer is a page of ours all the same.
     frameworkErrors: (_error, request, reply) => {
       reply.headers(headers)
@@ -54,6 +58,11 @@ export async function createServer(
   mountHealth(app, wired)
   if (config.users === null) mountDemo(app, wired)
   return app
+}
+
+/** The demo is looked at by a person: a line for each request would hide what it says. */
+function logLevel({ users, log }: Config): string {
+  return users === null && log.level === 'info' ? 'warn' : log.level
 }
 
 /**

@@ -54,7 +54,7 @@ const rules: Readonly<Record<string, Rule>> = {
     imports: [...leaves, ...ports, 'locale', 'templates'],
     packages: ['html-to-text'],
   },
-  'mail/envelope': { imports: ['address', 'config/config'], packages: ['nodemailer'] },
+  'mail/envelope': { imports: ['address', ...ports], packages: ['nodemailer'] },
   'mail/smtp': { imports: ['log', ...ports], packages: ['nodemailer'] },
   'mail/mailbox': { imports: [...ports], packages: ['nodemailer', 'postal-mime'] },
   services: { imports: [...leaves, ...ports, 'locale', 'proof'] },

@@ -182,5 +182,7 @@ export const log: z.ZodType<Parsed['log']> = z.strictObject({
       'must be fatal, error, warn, info, debug, trace or silent',
     )
     .default('info')
-    .describe('How much is logged. No level logs a link, a password or an address.'),
+    .describe(
+      'How much is logged; the demo says warn where this says info. No level logs a link, a password or an address.',
+    ),
 })

@@ -19,8 +19,9 @@ export class Mailbox implements Mailer {
   }
 
   async send(message: Message): Promise<void> {
+    const options = toMail(message, this.#smtp)
     try {
-      const mail = await this.#transport.sendMail(toMail(message, this.#smtp))
+      const mail = await this.#transport.sendMail(options)
       await mkdir(this.folder, { recursive: true, mode: 0o700 })
       const name = `${new Date().toISOString().replaceAll(/[:.]/g, '-')}-${message.id}.eml`
       // Whoever watches the folder sees whole mails only.

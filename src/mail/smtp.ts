@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createTransport, type Transporter } from 'nodemailer'
+import { createTransport, type SMTPPoolOptions, type Transporter } from 'nodemailer'
 import type { Config } from '../config/config.ts'
 import { isLoopback } from '../config/values.ts'
 import { scrub } from '../log.ts'
@@ -13,12 +13,13 @@ export class SmtpMailer implements Mailer {
 
   constructor(smtp: Config['smtp'], host: string) {
     this.#smtp = smtp
-    this.#transport = createTransport(options(smtp, host))
+    this.#transport = createTransport(transportOptions(smtp, host))
   }
 
   async send(message: Message): Promise<void> {
+    const mail = toMail(message, this.#smtp)
     try {
-      await this.#transport.sendMail(toMail(message, this.#smtp))
+      await this.#transport.sendMail(mail)
     } catch (error) {
       throw toFailure(error)
     }
@@ -37,12 +38,16 @@ export class SmtpMailer implements Mailer {
   }
 }
 
-function options(smtp: Config['smtp'], host: string) {
+/** How nodemailer is to talk to a host. */
+export function transportOptions(
+  smtp: Config['smtp'],
+  host: string,
+): SMTPPoolOptions & { pool: true } {
   const { ca, rejectUnauthorized } = smtp.tls
   // On this machine nobody stands in between: TLS is used where offered, whoever signed it.
   const isLocal = isLoopback(host)
   return {
-    pool: true as const,
+    pool: true,
     maxConnections: smtp.pool,
     host,
     port: smtp.port,
@@ -50,7 +55,7 @@ function options(smtp: Config['smtp'], host: string) {
     requireTLS: !smtp.secure && !isLocal,
     ...(smtp.user === null ? {} : { auth: { user: smtp.user, pass: smtp.pass ?? '' } }),
     tls: {
-      minVersion: 'TLSv1.2' as const,
+      minVersion: 'TLSv1.2',
       rejectUnauthorized: rejectUnauthorized ?? !isLocal,
       ...(ca === null ? {} : { ca: readFileSync(ca) }),
     },

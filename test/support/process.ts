@@ -28,7 +28,7 @@ export class Cli {
   async listening(): Promise<void> {
     await eventually(() => {
       if (this.#process.exitCode !== null) throw new Error(`It has ended: ${this.errors}`)
-      return this.output.includes('Server listening') && /Listening on|Open /.test(this.output)
+      return /Listening on|Open /.test(this.output)
     }, 20_000)
   }
 
