@@ -54,10 +54,10 @@ function seed(database: Database.Database): void {
     count: number
   }
   if (count > 0) return
-  // Once, at the first start: the accounts share a password and so may share its hash.
+  // The accounts share a password and so may share its hash; a process that starts at the same moment adds none twice.
   const password = hashSync(demoPassword, 10)
   const insert = database.prepare(
-    'insert into users (email, name, locale, password, active) values (?, ?, ?, ?, ?)',
+    'insert or ignore into users (email, name, locale, password, active) values (?, ?, ?, ?, ?)',
   )
   for (const { email, name, locale, active } of demoAccounts) {
     insert.run(email, name, locale, password, active)

@@ -156,7 +156,7 @@ describe('a message', () => {
     const sink = await SmtpSink.start()
     expect(await send(sink)).toBe('sent')
     expect(sink.mails[0]?.recipients).toEqual(['alice@site.example'])
-    expect(sink.mails[0]?.mail.subject).toBe('Ünïcode ✓ Bcc: evil@evil.example')
+    expect(sink.mails[0]?.mail.subject).toBe('Ünïcode ✓  Bcc: evil@evil.example')
     expect(sink.mails[0]?.mail.headers.some((header) => header.key === 'bcc')).toBe(false)
   })
 
