@@ -22,11 +22,11 @@ export type Headers = Record<string, string | string[]>
 
 /** What an action answers, whatever the server. */
 export class Response {
-  readonly body: string
+  readonly body: string | Uint8Array
   readonly statusCode: number
   readonly headers: Headers
 
-  constructor(body = '', statusCode = 200, headers: Headers = {}) {
+  constructor(body: string | Uint8Array = '', statusCode = 200, headers: Headers = {}) {
     this.body = body
     this.statusCode = statusCode
     this.headers = headers
@@ -34,7 +34,7 @@ export class Response {
 }
 
 export class HtmlResponse extends Response {
-  constructor(body = '', statusCode = 200, headers: Headers = {}) {
+  constructor(body: string | Uint8Array = '', statusCode = 200, headers: Headers = {}) {
     super(body, statusCode, { 'content-type': 'text/html; charset=utf-8', ...headers })
   }
 }
@@ -48,7 +48,7 @@ export class JsonResponse extends Response {
   }
 }
 
-/** A thing a visitor can do at one address; a method for each format it can answer in. */
+/** A thing a visitor can do at one address: the request's format names the method that answers. */
 export abstract class Action<T extends object = object> {
   abstract html(request: Request<T>): Promise<Response>
 }

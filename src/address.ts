@@ -4,6 +4,8 @@ import { domainToASCII } from 'node:url'
 const longestLocalOctets = 64
 const longestAddressOctets = 254
 const longestLabelOctets = 63
+// What is longer with its blanks is no address, and not worth a look at each character.
+const longestTyped = 512
 
 // RFC 5322 §3.2.3 atom characters, plus letters beyond ASCII (RFC 6531). Quoted local parts, comments
 // and groups are refused: no mailbox needs them, and they are how a recipient list is smuggled in.
@@ -16,7 +18,8 @@ const label = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
  * mailbox. Its spelling is kept: whether `Bob@` and `bob@` are one account is the user table's business.
  */
 export function parseAddress(typed: string): string | null {
-  const address = typed.replace(/^[ \t\r\n]+|[ \t\r\n]+$/g, '')
+  if (typed.length > longestTyped) return null
+  const address = trimAscii(typed)
   const at = address.lastIndexOf('@')
   if (at < 1 || Buffer.byteLength(address) > longestAddressOctets) return null
   const local = address.slice(0, at)
@@ -35,6 +38,16 @@ export function foldAscii(text: string): string {
 /** `name@host` to `host`, as DNS spells it. */
 export function domainOf(address: string): string {
   return domainToASCII(address.slice(address.lastIndexOf('@') + 1))
+}
+
+/** Without the ASCII blanks around it; others, such as a zero-width space, are part of what was typed. */
+function trimAscii(text: string): string {
+  const isBlank = (index: number) => ' \t\r\n'.includes(text.charAt(index))
+  let start = 0
+  let end = text.length
+  while (start < end && isBlank(start)) start += 1
+  while (end > start && isBlank(end - 1)) end -= 1
+  return text.slice(start, end)
 }
 
 function isDomain(domain: string): boolean {

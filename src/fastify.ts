@@ -1,3 +1,4 @@
+import { parse } from 'node:querystring'
 import formbody from '@fastify/formbody'
 import view from '@fastify/view'
 import type {
@@ -15,10 +16,10 @@ import { ForgotError } from './errors.ts'
 import type { Forgot } from './forgot.ts'
 import { describeError } from './log.ts'
 import type { Mailbox } from './mail/mailbox.ts'
-import { type Asset, assetPath } from './respond/assets.ts'
-import type { View } from './respond/view.ts'
+import type { Asset } from './respond/assets.ts'
+import type { Render } from './respond/html.ts'
 import { securityHeaders } from './security.ts'
-import { type ErrorReason, failure } from './steps/outcome.ts'
+import type { ErrorReason } from './steps/outcome.ts'
 import { builtInTemplates } from './templates.ts'
 import type { Users } from './users/users.ts'
 import { type Wired, wire } from './wire.ts'
@@ -40,14 +41,9 @@ const forgotPassword: FastifyPluginAsync<ForgotPasswordOptions> = async (app, op
     const message = `register without the prefix ${app.prefix}: the paths are those of routes in the configuration`
     throw new ForgotError('ERR_FORGOT_CONFIG', message)
   }
-  const config = loadConfig(options.config)
-  const wired = await wire(config, {
-    log: app.log,
-    ...(options.users ? { users: options.users } : {}),
-  })
-  app.addHook('onClose', () => wired.close())
-  app.addHook('onReady', async () => wired.start())
-  await mountForgot(app, wired)
+  const { config: from = 'config.yaml', users } = options
+  const config = loadConfig(from, { hasUsers: users !== undefined })
+  await mountForgot(app, await wire(config, { log: app.log, ...(users ? { users } : {}) }))
 }
 
 // Without fastify-plugin, so that parsers, hooks and error pages stay in a scope of their own.
@@ -57,31 +53,31 @@ Object.assign(forgotPassword, {
 
 export { forgotPassword }
 
-/** Puts every route of the module into `app`, whose parsers and error pages become the module's. */
+/**
+ * Puts every route of the module into `app`, whose parsers and error pages become the module's, and starts
+ * and stops with it.
+ */
 export async function mountForgot(app: FastifyInstance, wired: Wired): Promise<Forgot> {
-  const { config, templates, mailbox } = wired
+  const { assets, config, mailbox, templates } = wired
+  app.addHook('onReady', async () => wired.start())
+  app.addHook('onClose', () => wired.close())
   prepareScope(app, config)
-  app.register(view, {
+  await app.register(view, {
     engine: { eta: templates },
     root: builtInTemplates,
     production: true,
     propertyName: viewName,
     asyncPropertyName: `${viewName}Async`,
   })
-  const render = (template: string, data: View) => renderer(app)(template, data)
-  const forgot = wired.forgot(render)
+  const forgot = wired.forgot(app.getDecorator<Render>(viewName))
   app.setErrorHandler((error: FastifyError, request, reply) =>
     onError(forgot, error, request, reply),
   )
   for (const [path, action] of Object.entries(config.routes)) {
     if (action === 'forgot') mountAction(app, config, path, forgot)
-    else
-      app.get(path, routeOptions(config, path), async (_, reply) =>
-        reply.redirect(config.route, 302),
-      )
+    else mountWellKnown(app, config, path)
   }
-  const { style, script, logo } = wired.assets
-  mountAssets(app, config, [style, script, ...(logo === null ? [] : [logo])])
+  mountAssets(app, [assets.style, assets.script, ...(assets.logo === null ? [] : [assets.logo])])
   if (mailbox !== null) mountMailbox(app, wired, mailbox)
   return forgot
 }
@@ -89,7 +85,7 @@ export async function mountForgot(app: FastifyInstance, wired: Wired): Promise<F
 /** Puts an action at a path: GET and POST are its own, everything else is refused there. */
 export function mount(app: FastifyInstance, config: Config, path: string, action: Action): void {
   app.route({
-    method: ['GET', 'POST'],
+    method: ['GET', 'HEAD', 'POST'],
     url: path,
     bodyLimit: bodyLimitBytes,
     ...routeOptions(config, path),
@@ -104,7 +100,7 @@ export async function answerError(
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  return send(reply, await forgot.htmlError(failure(reason), toRequest(request)))
+  return send(reply, await forgot.refuse(reason, toRequest(request)))
 }
 
 function mountAction(app: FastifyInstance, config: Config, path: string, forgot: Forgot): void {
@@ -118,16 +114,21 @@ function mountAction(app: FastifyInstance, config: Config, path: string, forgot:
   })
 }
 
+/** W3C change-password-url: not the page itself, but the way to it. */
+function mountWellKnown(app: FastifyInstance, config: Config, path: string): void {
+  app.get(path, freeRoute, async (_, reply) => reply.redirect(config.route, 302))
+}
+
 function mountMailbox(app: FastifyInstance, wired: Wired, mailbox: Mailbox): void {
   const { config, templates, assets } = wired
-  mountAssets(app, config, [assets.demo])
-  const styles = [assets.style, assets.demo].map((asset) => assetPath(config, asset))
+  mountAssets(app, [assets.demo])
+  const styles = [assets.style.path, assets.demo.path]
   mount(app, config, '/dev/mailbox', new MailboxPages(mailbox, templates, styles))
 }
 
-function mountAssets(app: FastifyInstance, config: Config, assets: readonly Asset[]): void {
-  for (const { file, type, body } of assets) {
-    app.get(assetPath(config, { file }), routeOptions(config, config.route), async (_, reply) =>
+function mountAssets(app: FastifyInstance, assets: readonly Asset[]): void {
+  for (const { path, type, body } of assets) {
+    app.get(path, freeRoute, async (_, reply) =>
       reply.type(type).header('cache-control', 'public, max-age=31536000, immutable').send(body),
     )
   }
@@ -136,20 +137,35 @@ function mountAssets(app: FastifyInstance, config: Config, assets: readonly Asse
 /** Its own parser, so that a host's neither widens nor breaks what the module reads. */
 function prepareScope(app: FastifyInstance, config: Config): void {
   app.removeAllContentTypeParsers()
-  app.register(formbody, { bodyLimit: bodyLimitBytes })
+  app.register(formbody, { bodyLimit: bodyLimitBytes, parser: parseForm })
   const headers = securityHeaders(config)
   app.addHook('onRequest', async (_, reply) => {
     reply.headers(headers)
   })
 }
 
-function routeOptions(config: Config, path: string) {
-  const access = config.access.free.includes(path) ? 'free' : 'any'
-  return {
-    // A host's authentication hook reads it as `request.routeOptions.config.access`.
-    config: { access },
-    logSerializers: { req: describeRequest, err: describeError },
+/**
+ * A form's fields. Broken percent-encoding is refused: kept as it came, a password would be set to
+ * something that its owner never typed.
+ *
+ * @throws {FastifyError} 400 for an escape that is not UTF-8.
+ */
+function parseForm(body: string): Record<string, unknown> {
+  try {
+    decodeURIComponent(body)
+  } catch {
+    throw Object.assign(new Error('The form is not UTF-8'), { statusCode: 400 })
   }
+  return { ...parse(body) }
+}
+
+const logSerializers = { req: describeRequest, err: describeError }
+
+// A host's authentication hook reads it as `request.routeOptions.config.access`.
+const freeRoute = { config: { access: 'free' }, logSerializers }
+
+function routeOptions({ access }: Config, path: string) {
+  return access.free.includes(path) ? freeRoute : { config: { access: 'any' }, logSerializers }
 }
 
 /** A request as it may be logged: a query or an unknown path can hold a token. */
@@ -194,13 +210,7 @@ async function onError(
   reply: FastifyReply,
 ): Promise<FastifyReply> {
   const status = error.statusCode ?? 500
-  if (status < 500)
-    return answerError(forgot, reasonOfStatus[status] ?? 'bad-request', request, reply)
-  return send(reply, await forgot.htmlFailure(error, toRequest(request)))
-}
-
-type Renderer = (template: string, data: object) => Promise<string>
-
-function renderer(app: FastifyInstance): Renderer {
-  return (app as unknown as Record<string, Renderer>)[viewName] as Renderer
+  const reason = status < 500 ? (reasonOfStatus[status] ?? 'bad-request') : null
+  if (reason !== null) return answerError(forgot, reason, request, reply)
+  return send(reply, await forgot.fail(error, toRequest(request)))
 }

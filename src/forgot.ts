@@ -2,14 +2,29 @@ import { Action, HtmlResponse, type Request, type Response } from './action.ts'
 import { ForgotError, type ForgotErrorCode } from './errors.ts'
 import { describeError } from './log.ts'
 import { newReference, showReference } from './proof/reference.ts'
-import type { Pages } from './respond/html.ts'
 import type { Services } from './services.ts'
-import { type ErrorPage, failure } from './steps/outcome.ts'
+import {
+  type ErrorPage,
+  type ErrorReason,
+  errorStatus,
+  failure,
+  type Outcome,
+} from './steps/outcome.ts'
 import { takeStep } from './steps/step.ts'
+import { readVisit, type Visit } from './steps/visit.ts'
 import type { User } from './user.ts'
 
+/** Turns what a step decided into an answer of one format. */
+export interface Responder {
+  respond(outcome: Outcome, visit: Visit): Promise<Response>
+}
+
 // Faults of what the module leans on, which may be mended by the next try.
-const passing: ReadonlySet<ForgotErrorCode> = new Set(['ERR_FORGOT_BUSY', 'ERR_FORGOT_STORE'])
+const passing: ReadonlySet<ForgotErrorCode> = new Set([
+  'ERR_FORGOT_BUSY',
+  'ERR_FORGOT_STORE',
+  'ERR_FORGOT_USERS',
+])
 // What a store or a worker that is held up for a moment needs to be free again.
 const retryAfterMs = 5000
 
@@ -17,60 +32,61 @@ const retryAfterMs = 5000
  * Account recovery as one action: the request's data picks the form, sent, reset, done or error step.
  *
  * ```ts
- * const response = await new Forgot(services, pages).html(request)
+ * const response = await new Forgot(services, { html: pages }).html(request)
  * ```
  */
 export class Forgot<T extends User = User> extends Action<T> {
   readonly #services: Services
-  readonly #pages: Pages
+  readonly #responders: { readonly html: Responder }
 
-  constructor(services: Services, pages: Pages) {
+  constructor(services: Services, responders: { readonly html: Responder }) {
     super()
     this.#services = services
-    this.#pages = pages
+    this.#responders = responders
   }
 
-  async html({ request }: Request<T>): Promise<Response> {
+  html(request: Request<T>): Promise<Response> {
+    return this.#answer(request, (visit) => takeStep(visit, this.#services))
+  }
+
+  /** The answer to what was decided before any step, such as that a body is too large. */
+  refuse(reason: ErrorReason, request: Pick<Request, 'request'>): Promise<Response> {
+    return this.#answer(request, async () => failure(reason))
+  }
+
+  /** The answer to what went wrong outside of a step; the cause is logged. */
+  fail(error: unknown, request: Pick<Request, 'request'>): Promise<Response> {
+    return this.#answer(request, async () => this.#report(error))
+  }
+
+  async #answer(
+    request: Pick<Request, 'request'>,
+    decide: (visit: Visit) => Promise<Outcome>,
+  ): Promise<Response> {
+    const responder = this.#responders.html
+    const visit = readVisit(request, this.#services)
     try {
-      return await this.#pages.respond(await takeStep(request, this.#services), request)
+      return await responder.respond(await decide(visit), visit)
     } catch (error) {
-      return this.htmlFailure(error, { request })
-    }
-  }
-
-  /** The page for what was decided before any step, such as that a body is too large. */
-  async htmlError(page: ErrorPage, { request }: Pick<Request<T>, 'request'>): Promise<Response> {
-    try {
-      return await this.#pages.respond(page, request)
-    } catch (error) {
-      return this.htmlFailure(error, { request })
-    }
-  }
-
-  /** The page for what went wrong; the cause is logged. */
-  async htmlFailure(error: unknown, { request }: Pick<Request<T>, 'request'>): Promise<Response> {
-    const page = this.#fail(error)
-    try {
-      return await this.#pages.respond(page, request)
-    } catch (cause) {
-      this.#services.log.error({ error: describeError(cause) }, 'the error page cannot be rendered')
-      return lastResort(page.incident ?? '')
+      const page = this.#report(error)
+      return responder.respond(page, visit).catch((cause: unknown) => this.#lastResort(page, cause))
     }
   }
 
   /** The visitor is told a number, the log the cause; neither is told the other's. */
-  #fail(error: unknown): ErrorPage {
+  #report(error: unknown): ErrorPage {
     const incident = showReference(newReference())
-    const isPassing = error instanceof ForgotError && passing.has(error.code)
     this.#services.log.error({ incident, error: describeError(error) }, 'request failed')
+    const isPassing = error instanceof ForgotError && passing.has(error.code)
     return isPassing
       ? failure('unavailable', { incident, retryAfterMs })
       : failure('internal', { incident })
   }
-}
 
-/** What is left when the error page itself is broken: no template, no language, and the number to name. */
-function lastResort(incident: string): Response {
-  const body = `<!doctype html><html lang="en"><title>Something went wrong</title><main data-step="error" data-reason="internal"><h1>Something went wrong</h1><p>Please try again later. Incident ${incident}</p></main></html>`
-  return new HtmlResponse(body, 500, { 'cache-control': 'no-store' })
+  /** What is left when the error page itself is broken: no template, no language, and the number to name. */
+  #lastResort({ reason, incident = '' }: ErrorPage, cause: unknown): Response {
+    this.#services.log.error({ error: describeError(cause) }, 'the error page cannot be rendered')
+    const body = `<!doctype html><html lang="en"><title>Something went wrong</title><main data-step="error" data-reason="${reason}"><h1>Something went wrong</h1><p>Please try again later. Incident ${incident}</p></main></html>`
+    return new HtmlResponse(body, errorStatus[reason], { 'cache-control': 'no-store' })
+  }
 }

@@ -6,8 +6,9 @@ import type { Config } from './config/config.ts'
  * The headers of every response, whoever makes it: a page, the router's own error, or the HTTP parser's.
  * Worked out once, since none of them depends on the request (OWASP ASVS 3.4).
  */
-export function securityHeaders(config: Pick<Config, 'site'>): Readonly<Record<string, string>> {
-  const isSecure = config.site.url.startsWith('https:')
+export function securityHeaders({
+  isSecure,
+}: Pick<Config, 'isSecure'>): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {}
   const response = {
     setHeader: (name: string, value: string) => {

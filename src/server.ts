@@ -6,8 +6,7 @@ import { DemoSite } from './demo/site.ts'
 import { ForgotError } from './errors.ts'
 import { answerError, describeRequest, mount, mountForgot } from './fastify.ts'
 import type { Forgot } from './forgot.ts'
-import { describeError, type Log } from './log.ts'
-import { assetPath } from './respond/assets.ts'
+import { describeError } from './log.ts'
 import { securityHeaders } from './security.ts'
 import { type Overrides, type Wired, wire } from './wire.ts'
 
@@ -48,9 +47,8 @@ export async function createServer(
     },
     clientErrorHandler: (error, socket) => refuse(socket, error, headers),
   })
-  const wired = await wire(config, { log: app.log as Log, ...overrides })
-  app.addHook('onClose', () => wired.close())
-  app.addHook('onReady', async () => wired.start())
+  letGoOfConnections(app)
+  const wired = await wire(config, { log: app.log, ...overrides })
   if (config.server.trustProxy === false) warnOfProxy(app)
   const mounted = await mountForgot(app, wired)
   forgot = mounted
@@ -88,8 +86,7 @@ const stopWithinMs = 10_000
 
 function stop(app: FastifyInstance, signal: string): void {
   app.log.info({ signal }, 'stopping')
-  const force = setTimeout(() => process.exit(1), stopWithinMs)
-  force.unref()
+  setTimeout(() => app.server.closeAllConnections(), stopWithinMs).unref()
   app.close().then(
     () => process.exit(0),
     (error: unknown) => {
@@ -97,6 +94,27 @@ function stop(app: FastifyInstance, signal: string): void {
       process.exit(1)
     },
   )
+}
+
+/**
+ * Closes connections as soon as nothing is under way on any of them: browsers keep theirs open, some
+ * without ever having said a word, and Node would wait for those until they do.
+ */
+function letGoOfConnections(app: FastifyInstance): void {
+  let underway = 0
+  app.server.on('request', (_request, response) => {
+    underway += 1
+    response.once('close', () => {
+      underway -= 1
+    })
+  })
+  app.addHook('preClose', async () => {
+    const timer = setInterval(() => {
+      if (underway === 0) app.server.closeAllConnections()
+      else app.server.closeIdleConnections()
+    }, 20)
+    app.server.once('close', () => clearInterval(timer))
+  })
 }
 
 function listenError(host: string, port: number, cause: NodeJS.ErrnoException): ForgotError {
@@ -121,7 +139,7 @@ function mountHealth(app: FastifyInstance, wired: Wired): void {
         () => true,
         () => false,
       ),
-      wired.courier.isReachable(),
+      wired.mail.isReachable(),
     ])
     const word = (isUp: boolean) => (isUp ? 'ok' : 'down')
     const status = word(store && mail) === 'ok' ? 'ok' : 'unavailable'
@@ -131,7 +149,7 @@ function mountHealth(app: FastifyInstance, wired: Wired): void {
 }
 
 function mountDemo(app: FastifyInstance, { config, templates, assets }: Wired): void {
-  const styles = [assets.style, assets.demo].map((asset) => assetPath(config, asset))
+  const styles = [assets.style.path, assets.demo.path]
   const site = new DemoSite(config, templates, styles)
   app.addHook('onClose', async () => site.close())
   for (const [path, action] of site.pages()) mount(app, config, path, action)

@@ -25,6 +25,7 @@ const frontMatter = /^---\r?\n(.*?)\r?\n---\r?\n/s
 export class Templates extends Eta {
   readonly #folders: readonly string[]
   readonly #plain = new Eta({ autoEscape: false, varName: 'it' })
+  readonly #paths = new Map<string, string>()
   readonly #heads = new Map<string, Readonly<Record<string, TemplateFunction>>>()
 
   /** @param own The site's own folder, or `null`. */
@@ -71,8 +72,12 @@ export class Templates extends Eta {
 
   /** `./parts/x` and `parts/x` are both named from the root, so that an own file may use built-in parts. */
   #resolve(template: string): string {
+    const known = this.#paths.get(template)
+    if (known !== undefined) return known
     const file = template.endsWith('.eta') ? template : `${template}.eta`
-    return this.find(file.replace(/^\.?\//, ''))
+    const path = this.find(file.replace(/^\.?\//, ''))
+    this.#paths.set(template, path)
+    return path
   }
 }
 

@@ -48,6 +48,16 @@ describe('parseAddress', () => {
   })
 })
 
+it('does not look at each character of what is far too long', () => {
+  for (const text of [
+    `a${' '.repeat(1e6)}a`,
+    `a${'.'.repeat(1e6)}@x`,
+    `${'a'.repeat(1e6)}@site.example`,
+  ]) {
+    expect(parseAddress(text)).toBeNull()
+  }
+})
+
 describe('foldAscii', () => {
   it('folds A to Z and nothing that only looks like them', () => {
     expect(foldAscii('MIKE@SITE.example')).toBe('mike@site.example')

@@ -23,8 +23,8 @@ describe('the README', () => {
       const file = join(folder, 'config.yaml')
       writeFileSync(file, text)
       try {
-        expect(loadConfig(file, env).smtp.pass).toBe('x')
-        expect(() => loadConfig(file, {})).toThrow(/RECOVERY_SECRET is not set: make one/)
+        expect(loadConfig(file, { env }).smtp.pass).toBe('x')
+        expect(() => loadConfig(file, { env: {} })).toThrow(/RECOVERY_SECRET is not set: make one/)
       } finally {
         rmSync(folder, { recursive: true })
       }

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { hours, minutes, seconds } from './support/clock.ts'
-import { accounts, newPassword, oldPassword, route, Site } from './support/site.ts'
+import { accounts, newPassword, oldPassword, route, Site, secret } from './support/site.ts'
 import { linkIn } from './support/smtp.ts'
 import type { Page } from './support/visitor.ts'
 
@@ -98,6 +98,43 @@ describe('any address', () => {
     expect(site.smtp.mails.every((mail) => mail.recipients[0] === alice.email)).toBe(true)
   })
 
+  it('looks the same however often and however it is spelt, and whatever became of the link', async () => {
+    const seen = async (name: string, use: boolean) => {
+      const visitor = site.visitor()
+      const references: string[] = []
+      const ask = async (email: string) => {
+        const page = await visitor.follow(await visitor.post(route, { email }))
+        references.push(page.reference)
+      }
+      await ask(`${name}@site.example`)
+      await ask(`${name.toUpperCase()}@site.example`)
+      if (use) await site.reset(linkIn((await site.smtp.to(alice.email))[0]))
+      await ask(`${name}@site.example`)
+      site.clock.move(minutes(31))
+      await ask(`${name}@site.example`)
+      await ask(`${name.toUpperCase()}@site.example`)
+      return references.map((reference) => references.indexOf(reference))
+    }
+    const expected = [0, 0, 0, 3, 3]
+    expect(await seen('nobody', false)).toEqual(expected)
+    expect(await seen('alice', true)).toEqual(expected)
+  })
+
+  it('that two accounts share but for its case gets each of them its own link', async () => {
+    const insert = site.database.prepare('insert into members (mail, pw_hash) values (?, ?)')
+    insert.run('bob@site.example', 'their old hash')
+    const one = await site.mailedLink('Bob@site.example')
+    const other = await site.mailedLink('bob@site.example')
+    expect(other).not.toBe(one)
+    await site.reset(one)
+    expect(site.hasPassword('Bob@site.example', newPassword)).toBe(true)
+    expect(site.hashOf('bob@site.example')).toBe('their old hash')
+    expect((await site.visitor().get(other)).status).toBe(303)
+    await site.visitor().post(route, { email: 'BOB@site.example' })
+    await site.mailedLink(alice.email)
+    expect(site.smtp.mails.filter((mail) => mail.recipients[0] === 'BOB@site.example')).toEqual([])
+  })
+
   it('that is no address is asked for again, with what was typed', async () => {
     const empty = await site.visitor().post(route, { email: ' ' })
     expect([empty.status, empty.step, empty.reason]).toEqual([400, 'form', 'email-missing'])
@@ -192,6 +229,18 @@ describe('a link', () => {
     const asked = await visitor.post(route, { resend: '1' })
     expect((await visitor.follow(asked)).step).toBe('sent')
     expect(linkIn((await site.smtp.to(alice.email, 2))[1])).not.toBe(link)
+  })
+
+  it('that is dead tells nobody the account’s new address', async () => {
+    const link = await site.mailedLink(alice.email)
+    site.database.exec("update members set mail = 'new@site.example' where member_no = 1")
+    site.clock.move(hours(2))
+    const visitor = site.visitor()
+    const page = await visitor.get(link)
+    expect([page.status, page.reason]).toEqual([410, 'link-expired'])
+    expect(page.body).not.toContain('name="resend"')
+    await visitor.post(route, { resend: '1' })
+    expect((await visitor.get(`${route}?step=sent`)).body).not.toContain('new@site.example')
   })
 
   it.each([
@@ -298,12 +347,24 @@ describe('the reset form', () => {
     expect(site.hasPassword(alice.email, oldPassword)).toBe(true)
   })
 
+  it('outlives a change of the secret while the old one is listed', async () => {
+    const visitor = site.visitor()
+    const form = await visitor.follow(await visitor.get(await site.mailedLink(alice.email)))
+    await site.server?.close()
+    const newer = secret.replaceAll('b', 'c')
+    site.config = { ...site.config, secret: [newer, secret] }
+    await site.listen()
+    const changed = await visitor.post(route, { password: newPassword, csrf: form.field('csrf') })
+    expect([changed.status, changed.headers.get('location')]).toEqual([303, `${route}?step=done`])
+  })
+
   it('leaves nothing behind in the browser', async () => {
     const visitor = site.visitor()
     await site.reset(await site.mailedLink(alice.email), newPassword, visitor)
     expect((await visitor.get(`${route}?step=reset`)).reason).toBe('page-expired')
     const sent = await visitor.get(`${route}?step=sent`)
-    expect([sent.status, sent.headers.get('location')]).toEqual([303, route])
+    expect([sent.status, sent.reason]).toEqual([410, 'page-expired'])
+    expect(sent.body).not.toContain(alice.email)
   })
 })
 

@@ -9,11 +9,22 @@ interface Rule {
   readonly packages?: readonly string[]
 }
 
-const leaves = ['action', 'address', 'clock', 'colour', 'errors', 'html', 'log', 'user']
+const leaves = [
+  'action',
+  'address',
+  'clock',
+  'colour',
+  'errors',
+  'html',
+  'log',
+  'network',
+  'opened',
+  'units',
+  'user',
+]
 /** What a part asks of another, without knowing who does it. */
 const ports = [
   'config/config',
-  'config/values',
   'limit/limiter',
   'mail/mailer',
   'password/passwords',
@@ -30,23 +41,15 @@ const rules: Readonly<Record<string, Rule>> = {
   origin: { imports: ['action'] },
   templates: { imports: ['errors', 'html'], packages: ['eta', 'yaml'] },
   security: { imports: ['config/config'], packages: ['helmet'] },
-  config: { imports: ['errors'], packages: ['yaml', 'zod'] },
+  config: { imports: ['errors', 'network', 'units'], packages: ['yaml', 'zod'] },
   locale: { imports: ['errors', 'html', 'config/config', 'templates'], packages: ['yaml'] },
   proof: { imports: [...leaves, ...ports] },
-  store: { imports: [...leaves, ...ports] },
-  'store/engine': { imports: ['errors'], packages: ['kysely'] },
+  store: { imports: [...leaves, ...ports], packages: ['kysely'] },
   'store/sqlite': { imports: ['errors'], packages: ['better-sqlite3', 'kysely'] },
-  'store/schema': { imports: [], packages: ['kysely'] },
-  'store/migrations': { imports: ['errors'], packages: ['kysely'] },
-  'store/sql': { imports: ['errors'], packages: ['kysely'] },
-  'store/resets': { imports: [], packages: ['kysely'] },
-  'store/jobs': { imports: ['config/values'], packages: ['kysely'] },
-  'store/ask': { imports: [], packages: ['kysely'] },
-  'store/rows': { imports: [], packages: ['kysely'] },
   users: { imports: [...leaves, ...ports] },
   'users/sql': { imports: [...leaves, ...ports, 'store/engine'], packages: ['kysely'] },
-  limit: { imports: [...ports] },
-  'limit/memory': { imports: [...ports], packages: ['rate-limiter-flexible'] },
+  limit: { imports: [...leaves, ...ports] },
+  'limit/memory': { imports: [...leaves, ...ports], packages: ['rate-limiter-flexible'] },
   password: { imports: [...leaves, ...ports], packages: ['bcryptjs'] },
   'password/common': { imports: [], packages: ['@zxcvbn-ts/language-common'] },
   mail: { imports: [...leaves, ...ports, 'locale', 'proof', 'templates'] },
@@ -55,7 +58,7 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: ['html-to-text'],
   },
   'mail/envelope': { imports: ['address', ...ports], packages: ['nodemailer'] },
-  'mail/smtp': { imports: ['log', ...ports], packages: ['nodemailer'] },
+  'mail/smtp': { imports: [...leaves, ...ports], packages: ['nodemailer'] },
   'mail/mailbox': { imports: [...ports], packages: ['nodemailer', 'postal-mime'] },
   services: { imports: [...leaves, ...ports, 'locale', 'proof'] },
   // A step knows no template, no server and no driver.
@@ -70,8 +73,10 @@ const rules: Readonly<Record<string, Rule>> = {
       ...ports,
       'locale',
       'proof/reference',
+      'services',
       'steps/flow',
       'steps/outcome',
+      'steps/visit',
       'templates',
     ],
   },
@@ -80,15 +85,17 @@ const rules: Readonly<Record<string, Rule>> = {
     imports: [...leaves, ...ports, 'origin', 'proof', 'templates', 'mail/mailbox'],
     packages: ['bcryptjs', 'better-sqlite3', 'cookie'],
   },
-  // The only file that knows which implementations there are.
+  // The only file that knows which implementations there are, and the thread that it starts.
   wire: { imports: ['*'] },
+  'courier-thread': { imports: ['config/config', 'log', 'mail/courier'] },
+  'courier-worker': { imports: ['config/config', 'courier-thread', 'log', 'wire'] },
   fastify: { imports: ['*'], packages: ['@fastify/formbody', '@fastify/view', 'fastify'] },
   server: { imports: ['*'], packages: ['fastify'] },
   cli: { imports: ['*'] },
   index: { imports: ['*'] },
 }
 
-const edges = ['wire', 'fastify', 'server', 'cli', 'index']
+const edges = ['wire', 'courier-thread', 'courier-worker', 'fastify', 'server', 'cli', 'index']
 
 interface Import {
   readonly file: string

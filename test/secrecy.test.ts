@@ -35,7 +35,7 @@ describe('the request', () => {
   beforeEach(async () => {
     // Without its courier, so that the request's own work is all there is.
     await site.server?.close()
-    wired = await wire(loadConfig(site.config, {}), { clock: new TestClock() })
+    wired = await wire(loadConfig(site.config, { env: {} }), { clock: new TestClock() })
   })
   afterEach(() => wired.close())
 

@@ -40,7 +40,11 @@ const ours = [
 describe('every answer has the security headers', () => {
   it.each([
     ['a page', `GET ${route} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, 200],
-    ['a redirect', `GET ${route}?step=sent HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`, 303],
+    [
+      'a redirect',
+      `POST ${route} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: 8\r\n\r\nresend=1`,
+      303,
+    ],
     [
       'an unknown path',
       'GET /secret-in-path HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n',
@@ -102,17 +106,23 @@ describe('a body', () => {
     expect(site.rows('select * from mail_job')).toEqual([])
   })
 
-  it.each([
-    'email[]=a@b.example',
-    'email[$ne]=a',
-    'email.x=a',
-    '__proto__[x]=1&constructor=2',
-    'email=%zz',
-    'a%',
-  ])('with the strange field %s is a form without an address', async (body) => {
-    const page = await site.visitor().post(route, body)
-    expect([page.status, page.step]).toEqual([400, 'form'])
-  })
+  it.each(['email[]=a@b.example', 'email[$ne]=a', 'email.x=a', '__proto__[x]=1&constructor=2'])(
+    'with the strange field %s is a form without an address',
+    async (body) => {
+      const page = await site.visitor().post(route, body)
+      expect([page.status, page.step]).toEqual([400, 'form'])
+    },
+  )
+})
+
+describe('a form that is not UTF-8', () => {
+  it.each(['email=%zz', 'a%', 'password=caf%E9%20and%20more&token=x'])(
+    'is refused whole: %s',
+    async (body) => {
+      const page = await site.visitor().post(route, body)
+      expect([page.status, page.reason]).toEqual([400, 'bad-request'])
+    },
+  )
 })
 
 describe('methods', () => {
@@ -383,16 +393,53 @@ it('shows the default policy before anybody types', async () => {
   expect(form.body).not.toMatch(/\b(?:maxlength|pattern|onpaste)=/)
 })
 
-it('answers one more request while it stops, and then none', async () => {
-  await site.mailedLink(alice.email)
+it('stops at once, whatever connections are open', async () => {
+  const idle = connect(Number(new URL(site.url).port), '127.0.0.1')
+  await new Promise((resolve) => idle.once('connect', resolve))
+  // Kept alive, and with nothing more to say.
+  await (await fetch(`${site.url}${route}`)).text()
+  const started = performance.now()
   await site.server?.close()
-  await eventually(async () =>
-    site
-      .visitor()
-      .get(route)
-      .then(
-        () => false,
-        () => true,
-      ),
-  )
+  expect(performance.now() - started).toBeLessThan(3000)
+  await expect(site.visitor().get(route)).rejects.toThrow()
+  idle.destroy()
+})
+
+it('finishes what it has begun before it stops', async () => {
+  const visitor = site.visitor()
+  const link = await site.mailedLink(alice.email)
+  const form = await visitor.follow(await visitor.get(link))
+  const changing = visitor.post(route, { password: newPassword, csrf: form.field('csrf') })
+  await eventually(() => site.logLines.filter((line) => line.includes('"POST"')).length > 1)
+  await site.server?.close()
+  expect((await changing).status).toBe(303)
+  expect(site.hasPassword(alice.email, newPassword)).toBe(true)
+})
+
+describe('the mailbox', () => {
+  const open = async () => {
+    await site.server?.close()
+    const { smtp: _, ...config } = site.config
+    site.config = { ...config, server: { ...config.server, host: '127.0.0.1' } }
+    await site.listen()
+  }
+
+  it('is for people at this machine alone', async () => {
+    await open()
+    const visitor = site.visitor()
+    expect((await visitor.get('/dev/mailbox')).status).toBe(200)
+    expect((await visitor.get('/dev/mailbox', { 'x-forwarded-for': '203.0.113.1' })).status).toBe(
+      404,
+    )
+    expect(
+      await raw('GET /dev/mailbox HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n'),
+    ).toMatch(/^HTTP\/1.1 404 /)
+  })
+
+  it('reads nothing but its mails', async () => {
+    await open()
+    for (const name of ['../store.db', '/etc/passwd', '..%2fstore.db', 'x.eml']) {
+      expect((await site.visitor().get(`/dev/mailbox?mail=${name}`)).status).toBe(404)
+    }
+  })
 })

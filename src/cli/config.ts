@@ -1,4 +1,5 @@
-import { configSchema, documentConfig } from '../config/document.ts'
+import { documentConfig } from '../config/document.ts'
+import { configSchema } from '../config/keys.ts'
 import { type Command, parse, UsageError } from './command.ts'
 
 export const command: Command = {
@@ -17,7 +18,7 @@ schema prints its JSON Schema: an editor that is given it completes and checks t
     const [what] = positionals
     const path = values.schema ?? './node_modules/fastify-forgot-password/dist/config.schema.json'
     if (what === 'example') process.stdout.write(documentConfig(path))
-    else if (what === 'schema') process.stdout.write(`${JSON.stringify(configSchema(), null, 2)}\n`)
+    else if (what === 'schema') process.stdout.write(`${JSON.stringify(configSchema, null, 2)}\n`)
     else throw new UsageError('config: say "config example" or "config schema"')
   },
 }

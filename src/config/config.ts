@@ -1,4 +1,5 @@
-import type { Duration, Limit, LimitText, Milliseconds } from './values.ts'
+import type { Limit, Milliseconds } from '../units.ts'
+import type { Duration, LimitText } from './values.ts'
 
 /**
  * What `config.yaml`, or an object given to the plugin, may hold. What each key means, its unit, its
@@ -70,6 +71,8 @@ export interface Config extends Omit<Parsed, 'imports' | 'secret' | 'site' | 'sm
   readonly secrets: readonly string[]
   /** The folder for what is not told to lie elsewhere: the key and the mailbox. */
   readonly dataDir: string
+  /** Whether visitors reach the site over https. */
+  readonly isSecure: boolean
   /** Path of the one route whose action is `forgot`. */
   readonly route: string
 }

@@ -1,21 +1,7 @@
 import { stringify } from 'yaml'
-import { z } from 'zod'
-import { schema } from './schema.ts'
-
-interface Node {
-  readonly description?: string
-  readonly default?: unknown
-  readonly examples?: readonly unknown[]
-  readonly properties?: Readonly<Record<string, Node>>
-  readonly anyOf?: readonly Node[]
-}
+import { configSchema, type Key, keysOf } from './keys.ts'
 
 const width = 100
-
-/** The JSON Schema of what may be written in `config.yaml`. */
-export function configSchema(): object {
-  return z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
-}
 
 /**
  * A `config.yaml` with every key, its default, and what it means: written from the schema, so that it
@@ -24,8 +10,9 @@ export function configSchema(): object {
  * @param schemaPath Where an editor finds the JSON Schema, relative to the file.
  */
 export function documentConfig(schemaPath: string): string {
-  const { properties = {} } = configSchema() as Node
-  const sections = Object.entries(properties).map(([key, node]) => section(key, node, ''))
+  const sections = Object.entries(configSchema.properties ?? {}).map(([key, node]) =>
+    section(key, node, ''),
+  )
   return `# yaml-language-server: $schema=${schemaPath}
 #
 # Every key, with its default: what you do not set stays as it is here.
@@ -38,19 +25,19 @@ ${sections.join('\n\n')}
 }
 
 /** One key, its comment above it. An object that may be left out is shown as a comment below. */
-function section(key: string, node: Node, indent: string): string {
+function section(key: string, node: Key, indent: string): string {
   const comment = node.description === undefined ? '' : `${wrap(node.description, indent)}\n`
   if (node.properties !== undefined)
     return `${comment}${indent}${key}:\n${keys(node.properties, indent)}`
-  const inner = node.anyOf?.find((choice) => choice.properties !== undefined)?.properties
+  const inner = keysOf(node)
   const line = `${comment}${indent}${assignment(key, node.default ?? node.examples?.[0] ?? null, indent)}`
-  if (inner === undefined) return line
+  if (inner === null) return line
   const example = `${key}:\n${keys(inner, '')}`
   const lines = example.split('\n').map((text) => `${indent}# ${text}`.trimEnd())
   return `${line}\n${lines.join('\n')}`
 }
 
-function keys(properties: Readonly<Record<string, Node>>, indent: string): string {
+function keys(properties: Readonly<Record<string, Key>>, indent: string): string {
   const inner = `${indent}  `
   return Object.entries(properties)
     .map(([key, node]) => section(key, node, inner))

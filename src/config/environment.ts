@@ -1,12 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { z } from 'zod'
-import { schema } from './schema.ts'
-import type { Environment, Path, Source } from './source.ts'
-
-interface Keys {
-  readonly properties?: Readonly<Record<string, Keys>>
-  readonly anyOf?: readonly Keys[]
-}
+import { keyNamesAt } from './keys.ts'
+import type { Environment, Source } from './source.ts'
 
 const prefix = 'FORGOT_'
 
@@ -20,56 +14,38 @@ export function readEnvironment(source: Source, env: Environment): void {
     if (!variable.startsWith(prefix) || value === undefined) continue
     const key = keyOf(variable.slice(prefix.length))
     if (key === null) {
-      source.problems.push(`${variable}: there is no such key in the configuration`)
+      source.problems.add(variable, null, 'there is no such key in the configuration')
       continue
     }
-    const id = key.path.join('.')
-    const other = taken.get(id)
+    const other = taken.get(key.path.join('.'))
     if (other !== undefined) {
-      source.problems.push(`${variable}: ${other} sets the same key: set one of them`)
+      source.problems.add(variable, null, `${other} sets the same key: set one of them`)
       continue
     }
-    taken.set(id, variable)
-    const text = key.fromFile ? readSecret(source, variable, value) : value
+    taken.set(key.path.join('.'), variable)
+    const text = key.isFromFile ? readSecret(source, variable, value) : value
     if (text === null) continue
     source.set(key.path, text, variable)
-    source.textual.push(key.path)
+    source.markTextual(key.path)
   }
 }
 
-/** The keys that may stand in the object at this path; `null` where any may, as in `routes`. */
-export function keysAt(path: Path): readonly string[] | null {
-  let keys: Keys | undefined = z.toJSONSchema(schema, {
-    io: 'input',
-    unrepresentable: 'any',
-  }) as Keys
-  for (const key of path) keys = objectOf(keys)?.properties?.[String(key)]
-  const properties = objectOf(keys)?.properties
-  return properties ? Object.keys(properties) : null
-}
-
-function keyOf(text: string): { path: string[]; fromFile: boolean } | null {
-  for (const fromFile of [false, true]) {
-    if (fromFile && !text.endsWith('_FILE')) continue
-    const path = pathOf(fromFile ? text.slice(0, -'_FILE'.length) : text)
-    if (path) return { path, fromFile }
-  }
-  return null
+function keyOf(text: string): { path: string[]; isFromFile: boolean } | null {
+  const path = pathOf(text)
+  if (path !== null) return { path, isFromFile: false }
+  const filePath = text.endsWith('_FILE') ? pathOf(text.slice(0, -'_FILE'.length)) : null
+  return filePath && { path: filePath, isFromFile: true }
 }
 
 function pathOf(text: string): string[] | null {
   const path: string[] = []
   for (const part of text.split('__')) {
     const wanted = part.replaceAll('_', '').toLowerCase()
-    const key = keysAt(path)?.find((candidate) => candidate.toLowerCase() === wanted)
+    const key = keyNamesAt(path).find((candidate) => candidate.toLowerCase() === wanted)
     if (key === undefined) return null
     path.push(key)
   }
   return path
-}
-
-function objectOf(keys: Keys | undefined): Keys | undefined {
-  return keys?.properties ? keys : keys?.anyOf?.find((choice) => choice.properties)
 }
 
 function readSecret(source: Source, variable: string, file: string): string | null {
@@ -77,7 +53,7 @@ function readSecret(source: Source, variable: string, file: string): string | nu
     return readFileSync(file, 'utf8').replace(/\r?\n$/, '')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
-    source.problems.push(`${variable}: the file it names cannot be read (${code})`)
+    source.problems.add(variable, null, `the file it names cannot be read (${code})`)
     return null
   }
 }

@@ -1,40 +1,51 @@
 import * as crypto from 'node:crypto'
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { isLoopback } from '../network.ts'
 import type { Config, Parsed } from './config.ts'
-import type { Environment, Path, Source } from './source.ts'
-import { defaultFolders, isLoopback } from './values.ts'
+import type { Path } from './problems.ts'
+import type { Environment, Source } from './source.ts'
+import { defaultFolders } from './values.ts'
 
 /**
  * The checks that look at more than one key, and the paths made absolute. Problems are added to
  * `source`; the result counts only when there are none.
  */
-export function finish(parsed: Parsed, source: Source, folder: string, env: Environment): Config {
+export function finish(
+  parsed: Parsed,
+  source: Source,
+  { folder, env, hasUsers }: { folder: string; env: Environment; hasUsers: boolean },
+): Config {
+  const isDemo = parsed.users === null && !hasUsers
   const { imports: _, secret, site, ...rest } = parsed
+  const url = site.url ?? demoUrl(parsed)
   const secrets = secret === null ? [] : [secret].flat()
   checkSecrets(secrets, source)
   checkPassword(parsed, source)
   checkRoutes(parsed, source)
-  checkOffline(parsed, source)
-  if (env['NODE_ENV'] === 'production') checkProduction(parsed, source)
-  const path = (at: Path, file: string | null) => readable(source, at, folder, file)
+  checkRequired(parsed, source, isDemo)
+  if (env['NODE_ENV'] === 'production') checkProduction(parsed, source, isDemo)
+  const file = (at: Path, name: string | null) => readable(source, at, folder, name, 'file')
+  const folderAt = (at: Path, name: string | null) =>
+    readable(source, at, folder, optional(name, folder, source), 'folder')
   return {
     ...rest,
-    site: { ...site, url: site.url ?? demoUrl(parsed) },
+    site: { ...site, url },
+    isSecure: url.startsWith('https:'),
     secrets,
     dataDir: resolve(folder, 'data'),
     route: forgotRoutes(parsed)[0] ?? '',
     store: { ...parsed.store, url: absoluteUrl(parsed.store.url, folder) },
     users: parsed.users && { ...parsed.users, url: absoluteUrl(parsed.users.url, folder) },
-    templates: path(['templates'], optional(parsed.templates, folder, source)),
+    templates: folderAt(['templates'], parsed.templates),
     locales: {
       ...parsed.locales,
-      dir: path(['locales', 'dir'], optional(parsed.locales.dir, folder, source)),
+      dir: folderAt(['locales', 'dir'], parsed.locales.dir),
     },
     theme: {
       ...parsed.theme,
-      logo: path(['theme', 'logo'], parsed.theme.logo),
-      css: path(['theme', 'css'], parsed.theme.css),
+      logo: file(['theme', 'logo'], parsed.theme.logo),
+      css: file(['theme', 'css'], parsed.theme.css),
     },
     smtp: {
       ...parsed.smtp,
@@ -42,7 +53,7 @@ export function finish(parsed: Parsed, source: Source, folder: string, env: Envi
         name: parsed.smtp.from.name ?? site.name,
         email: parsed.smtp.from.email ?? `no-reply@${mailHost(parsed)}`,
       },
-      tls: { ...parsed.smtp.tls, ca: path(['smtp', 'tls', 'ca'], parsed.smtp.tls.ca) },
+      tls: { ...parsed.smtp.tls, ca: file(['smtp', 'tls', 'ca'], parsed.smtp.tls.ca) },
     },
   }
 }
@@ -86,18 +97,27 @@ function checkRoutes(parsed: Parsed, source: Source): void {
   }
 }
 
-/** What only the demo may leave open. */
-function checkOffline(parsed: Parsed, source: Source): void {
-  if (parsed.users !== null && parsed.site.url === null) {
+/** What is required where something else is set. */
+function checkRequired(parsed: Parsed, source: Source, isDemo: boolean): void {
+  if (!isDemo && parsed.site.url === null) {
     source.refuse(['site', 'url'], 'is required: it is the base of every mailed link')
   }
-  if (parsed.smtp.pass !== null && parsed.smtp.user === null) {
-    source.refuse(['smtp', 'user'], 'is required with smtp.pass')
+  const { user, pass, host } = parsed.smtp
+  if (pass !== null && user === null) source.refuse(['smtp', 'user'], 'is required with smtp.pass')
+  if (user !== null && pass === null) source.refuse(['smtp', 'pass'], 'is required with smtp.user')
+  if (isPublic(parsed) && host === null) {
+    const rule =
+      'is required unless site.url is this machine: the built-in mailbox shows every link'
+    source.refuse(['smtp', 'host'], rule)
+  }
+  if (isPublic(parsed) && parsed.site.url?.startsWith('http:')) {
+    const rule = 'must be https, except on this machine: a link over http can be read on its way'
+    source.refuse(['site', 'url'], rule)
   }
 }
 
-function checkProduction(parsed: Parsed, source: Source): void {
-  if (parsed.users === null) {
+function checkProduction(parsed: Parsed, source: Source, isDemo: boolean): void {
+  if (isDemo) {
     source.refuse(['users'], 'is required in production: the demo accounts are for trying only')
   }
   if (parsed.smtp.host === null) {
@@ -106,13 +126,11 @@ function checkProduction(parsed: Parsed, source: Source): void {
       'is required in production: the built-in mailbox shows every link',
     )
   }
-  const url = new URL(parsed.site.url ?? 'https://unset.invalid')
-  if (url.protocol === 'http:' && !isLoopback(url.hostname)) {
-    source.refuse(
-      ['site', 'url'],
-      'must be https in production: a link over http can be read on its way',
-    )
-  }
+}
+
+/** Whether others than the people at this machine are meant to come. */
+function isPublic({ site }: Parsed): boolean {
+  return site.url !== null && !isLoopback(new URL(site.url).hostname)
 }
 
 function demoUrl({ server }: Parsed): string {
@@ -140,18 +158,24 @@ function optional(folderName: string | null, folder: string, source: Source): st
 }
 
 /** The absolute path of a file or folder the owner named, which must be there. */
-function readable(source: Source, at: Path, folder: string, file: string | null): string | null {
-  if (file === null) return null
-  const path = resolve(folder, file)
-  const wantsFolder = at[0] === 'templates' || at[1] === 'dir'
+function readable(
+  source: Source,
+  at: Path,
+  base: string,
+  name: string | null,
+  kind: 'file' | 'folder',
+): string | null {
+  if (name === null) return null
+  const path = resolve(base, name)
   try {
     accessSync(path, constants.R_OK)
     const isFolder = statSync(path).isDirectory()
-    if (isFolder !== wantsFolder) {
-      source.refuse(at, wantsFolder ? 'must be a folder' : 'must be a file')
-    }
+    if (isFolder !== (kind === 'folder')) source.refuse(at, `must be a ${kind}`)
   } catch (error) {
-    source.refuse(at, `cannot be read (${(error as NodeJS.ErrnoException).code})`)
+    const { code } = error as NodeJS.ErrnoException
+    const why =
+      code === 'ENOENT' ? `there is no ${kind} ${path}` : `${path} cannot be read (${code})`
+    source.refuse(at, why)
   }
   return path
 }

@@ -1,52 +1,77 @@
-export type Path = readonly PropertyKey[]
+import { type Path, type Place, Problems } from './problems.ts'
+
 export type Environment = Readonly<Record<string, string | undefined>>
 
 /** Values on their way to a configuration, with the place each came from. */
 export class Source {
-  value: Record<string, unknown> = {}
   /** Whether there is a file that relative paths are relative to. */
-  isFile = false
-  readonly problems: string[] = []
-  /** Values that have a problem already: what follows from them is not worth a line of its own. */
-  readonly wrong: Path[] = []
-  /** Whether every file could be read as YAML. */
-  isReadable = true
-  /** Values that arrived as text from outside and may stand for a number, a boolean or a list. */
-  readonly textual: Path[] = []
-  readonly #keys = new Map<string, string>()
-  readonly #values = new Map<string, string>()
+  readonly isFile: boolean
+  readonly problems: Problems = new Problems()
+  #value: Record<string, unknown>
+  #isReadable = true
+  readonly #textual = new Set<string>()
+  readonly #keyPlaces = new Map<string, Place>()
+  readonly #valuePlaces = new Map<string, Place>()
+
+  constructor(values: Record<string, unknown>, { isFile }: { isFile: boolean }) {
+    this.#value = values
+    this.isFile = isFile
+  }
+
+  get value(): Record<string, unknown> {
+    return this.#value
+  }
+
+  /** False once a file could not be read at all: then nothing can be said about its values. */
+  get isReadable(): boolean {
+    return this.#isReadable
+  }
+
+  /** A file that cannot be read, for the reason given. */
+  giveUp(place: Place, rule: string): void {
+    this.#isReadable = false
+    this.problems.add(place, null, rule)
+  }
 
   /** Sets one value, making the objects on its way. */
-  set(path: Path, value: unknown, place: string): void {
-    let target = this.value
-    for (const key of path.slice(0, -1)) {
-      const next = target[String(key)]
-      if (!isObject(next)) target[String(key)] = {}
-      target = target[String(key)] as Record<string, unknown>
+  set(path: Path, value: unknown, place: Place): void {
+    let target = this.#value
+    for (const key of path.slice(0, -1).map(String)) {
+      const inner = isObject(target[key]) ? target[key] : {}
+      target[key] = inner
+      target = inner
     }
     target[String(path.at(-1))] = value
     this.mark(path, place, place)
   }
 
-  mark(path: Path, keyPlace: string, valuePlace: string): void {
-    this.#keys.set(id(path), keyPlace)
-    this.#values.set(id(path), valuePlace)
+  mark(path: Path, keyPlace: Place, valuePlace: Place): void {
+    this.#keyPlaces.set(pathKey(path), keyPlace)
+    this.#valuePlaces.set(pathKey(path), valuePlace)
   }
 
-  keyPlace(path: Path): string {
-    return this.#keys.get(id(path)) ?? this.valuePlace(path.slice(0, -1))
+  /** Marks a value that arrived as text from outside and may stand for a number or a list. */
+  markTextual(path: Path): void {
+    this.#textual.add(pathKey(path))
+  }
+
+  isTextual(path: Path): boolean {
+    return this.#textual.has(pathKey(path))
+  }
+
+  keyPlace(path: Path): Place {
+    return this.#keyPlaces.get(pathKey(path)) ?? this.valuePlace(path.slice(0, -1))
   }
 
   /** Where the value stands, or the nearest object around it. */
-  valuePlace(path: Path): string {
-    const place = this.#values.get(id(path))
+  valuePlace(path: Path): Place {
+    const place = this.#valuePlaces.get(pathKey(path))
     return place ?? (path.length > 0 ? this.valuePlace(path.slice(0, -1)) : 'configuration')
   }
 
+  /** Adds a problem with a value, at its place. */
   refuse(path: Path, rule: string): void {
-    if (this.wrong.some((other) => isWithin(path, other) || isWithin(other, path))) return
-    this.wrong.push(path)
-    this.problems.push(`${this.valuePlace(path)} ${name(path)}: ${rule}`)
+    this.problems.add(this.valuePlace(path), path, rule)
   }
 }
 
@@ -54,23 +79,14 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** `smtp.from.email`, `routes["/user/forgot"]`: a key's path as a person would write it. */
-export function name(path: Path): string {
-  return path
-    .map((key, index) => {
-      if (typeof key === 'number') return `[${key}]`
-      if (!/^\w+$/.test(String(key))) return `["${String(key)}"]`
-      return index > 0 ? `.${String(key)}` : String(key)
-    })
-    .join('')
-}
-
-function isWithin(path: Path, other: Path): boolean {
-  return (
-    other.length <= path.length && other.every((key, index) => String(key) === String(path[index]))
+/** What stands at a path, or `undefined`. */
+export function valueAt(value: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (inner, key) => (inner as Record<PropertyKey, unknown> | null | undefined)?.[key],
+    value,
   )
 }
 
-function id(path: Path): string {
+function pathKey(path: Path): string {
   return JSON.stringify(path.map(String))
 }

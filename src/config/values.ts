@@ -1,18 +1,11 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
+import type { Limit, Milliseconds } from '../units.ts'
 
 /** `500ms`, `90s`, `10m`, `1h` or `1d`, as a configuration spells it. */
 export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
 /** `5/1h`: that many in that time; `off`: no limit. */
 export type LimitText = `${number}/${Duration}` | 'off'
-/** Every duration of a loaded configuration is a whole number of milliseconds. */
-export type Milliseconds = number
-
-/** `count` events in any `windowMs`. */
-export interface Limit {
-  readonly count: number
-  readonly windowMs: Milliseconds
-}
 
 const unitMs: Record<string, Milliseconds> = {
   ms: 1,
@@ -33,10 +26,7 @@ export const defaultFolders: { readonly templates: string; readonly locales: str
 /** Text that is not empty. */
 export const text = (rule: string): z.ZodString => z.string(rule).min(1, rule)
 
-/** A JavaScript timer holds at most 2^31 - 1 ms; a longer wait would fire at once. */
-export const longestTimerMs: Milliseconds = 2_147_483_647
-
-export function parseDuration(text: string): Milliseconds {
+function parseDuration(text: string): Milliseconds {
   const [, amount, unit = ''] = durationPattern.exec(text) ?? []
   return Number(amount) * (unitMs[unit] ?? Number.NaN)
 }
@@ -59,13 +49,15 @@ export function duration(min: string, max: string): z.ZodType<Milliseconds> {
     .transform(parseDuration)
 }
 
-const limitRule = 'must be count/duration, such as 5/1h, or off'
+const limitRule = 'must be count/duration, such as 5/1h and 24d at most, or off'
+// rate-limiter-flexible keeps a timer for each client, and a timer of 2^31 ms or more fires at once.
+const longestWindowMs = 24 * 86_400_000
 const limitText = z
   .string(limitRule)
   .regex(limitPattern, { error: limitRule, abort: true })
   .refine((text) => {
     const limit = parseLimit(text)
-    return limit.count > 0 && limit.windowMs > 0
+    return limit.count > 0 && limit.windowMs > 0 && limit.windowMs <= longestWindowMs
   }, limitRule)
   .transform(parseLimit)
 const off = z.literal('off', limitRule).transform((): Limit[] => [])
@@ -79,7 +71,7 @@ export const oneLimit: z.ZodType<readonly Limit[]> = z.union(
 /** Several `count/duration` that all hold, or one, or `off`. */
 export const limits: z.ZodType<readonly Limit[]> = z.union(
   [off, limitText.transform((limit): Limit[] => [limit]), z.array(limitText).min(1)],
-  'must be count/duration, a list of them such as [1/60s, 5/1h], or off',
+  'must be count/duration, a list of them such as [1/60s, 5/1h], 24d at most, or off',
 )
 
 /** An absolute path of a site, such as `/user/login`. */
@@ -127,9 +119,3 @@ export const networks: z.ZodType<string> = z.string(networksRule).refine(
     }),
   networksRule,
 )
-
-export function isLoopback(host: string): boolean {
-  const bare = host.replace(/^\[|\]$/g, '').toLowerCase()
-  if (bare === 'localhost' || bare.endsWith('.localhost')) return true
-  return isIP(bare) === 4 ? bare.startsWith('127.') : bare === '::1'
-}

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml'
-import { type Environment, isObject, type Path, type Source } from './source.ts'
+import type { Path, Place } from './problems.ts'
+import { type Environment, isObject, type Source } from './source.ts'
 
 /**
  * Reads a YAML file and those it imports into `source`, the imported ones first.
@@ -22,7 +23,7 @@ export function readYaml(
   if (root === null) return
   for (const imported of reader.imports(root)) {
     const path = resolve(dirname(file), imported)
-    if (open.includes(path)) source.problems.push(`${shown} imports: ${imported} imports itself`)
+    if (open.includes(path)) source.problems.add(shown, ['imports'], `${imported} imports itself`)
     else readYaml(source, path, env, imported, [...open, file])
   }
   reader.mergeInto(source.value, root, [])
@@ -44,17 +45,20 @@ class YamlReader {
   }
 
   root(): Node | null {
-    // An unknown tag is only a warning to the parser, but it is a mistake in a configuration.
-    const faults = [...this.#document.errors, ...this.#document.warnings]
-    for (const fault of faults) {
-      this.#source.problems.push(`${this.#place(fault.pos[0])} ${fault.message}`)
+    // An unknown tag is only a warning to the parser, but it is a mistake in a configuration. What follows
+    // the first fault is mostly its consequence.
+    const [fault] = [...this.#document.errors, ...this.#document.warnings]
+    if (fault !== undefined) {
+      const isTwice = fault.code === 'DUPLICATE_KEY'
+      const rule = isTwice ? 'this key stands here for the second time' : fault.message
+      this.#source.giveUp(this.#place(fault.pos[0]), rule)
+      return null
     }
     const root = this.#document.contents
-    this.#source.mark([], `${this.#shown}:1:1`, `${this.#shown}:1:1`)
-    if (faults.length === 0 && (root === null || isMap(root))) return root
-    if (faults.length === 0)
-      this.#source.problems.push(`${this.#shown}:1:1 must be keys and values`)
-    this.#source.isReadable = false
+    const start = { file: this.#shown, line: 1, column: 1 }
+    this.#source.mark([], start, start)
+    if (root === null || isMap(root)) return root
+    this.#source.giveUp(start, 'must be keys and values')
     return null
   }
 
@@ -103,7 +107,7 @@ class YamlReader {
   /** `${VAR}`, `${VAR:-default}`, `${VAR:?message}`; `$${` stands for `${`. */
   #substitute(text: string, path: Path): string {
     if (!text.includes('${')) return text
-    this.#source.textual.push(path)
+    this.#source.markTextual(path)
     return text.replace(
       /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::([-?])([^}]*))?\}/g,
       (whole, variable: string | undefined, operator: string | undefined, rest: string) => {
@@ -118,13 +122,13 @@ class YamlReader {
     )
   }
 
-  #placeOf(node: Node | null): string | null {
+  #placeOf(node: Node | null): Place | null {
     return node?.range ? this.#place(node.range[0]) : null
   }
 
-  #place(offset: number): string {
+  #place(offset: number): Place {
     const { line, col } = this.#lines.linePos(offset)
-    return `${this.#shown}:${line}:${col}`
+    return { file: this.#shown, line, column: col }
   }
 }
 
@@ -133,9 +137,8 @@ function readText(source: Source, file: string, shown: string): string | null {
     return readFileSync(file, 'utf8')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
-    const why = code === 'ENOENT' ? 'there is no such file' : `it cannot be read (${code})`
-    source.problems.push(`${shown}: ${why}`)
-    source.isReadable = false
+    const why = code === 'ENOENT' ? `there is no file ${file}` : `${file} cannot be read (${code})`
+    source.giveUp(shown, why)
     return null
   }
 }

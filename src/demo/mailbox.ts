@@ -1,6 +1,14 @@
-import { Action, field, HtmlResponse, type Request, type Response } from '../action.ts'
-import { isLoopback } from '../config/values.ts'
-import type { Mailbox } from '../mail/mailbox.ts'
+import {
+  Action,
+  field,
+  HtmlResponse,
+  header,
+  type Request,
+  type Response,
+  type ServerRequest,
+} from '../action.ts'
+import { type Mailbox, parseMail } from '../mail/mailbox.ts'
+import { isLoopback } from '../network.ts'
 import type { Templates } from '../templates.ts'
 
 // A mail's own styles are inline; it may load nothing, and open links only where it is shown.
@@ -23,12 +31,12 @@ export class MailboxPages extends Action {
   }
 
   async html({ request }: Request): Promise<Response> {
-    if (!isLoopback(request.raw?.ip?.replace('::ffff:', '') ?? '')) return new HtmlResponse('', 404)
+    if (!isAtThisMachine(request)) return new HtmlResponse('', 404)
     const name = field(request, 'mail')
     if (name === '') return this.#list()
     const source = await this.#mailbox.read(name)
-    const mail = await this.#mailbox.parse(name)
-    if (source === null || mail === null) return new HtmlResponse('There is no such mail', 404)
+    if (source === null) return new HtmlResponse('There is no such mail', 404)
+    const mail = await parseMail(source)
     const part = field(request, 'part')
     if (part === 'html') return htmlPart(mail.html ?? '')
     const view = {
@@ -36,7 +44,6 @@ export class MailboxPages extends Action {
       subject: mail.subject ?? '',
       from: mail.from?.address ?? '',
       to: mail.to?.[0]?.address ?? '',
-      date: mail.date ?? '',
       text: mail.text ?? '',
       source,
       part: part === 'text' || part === 'source' ? part : 'html',
@@ -48,9 +55,13 @@ export class MailboxPages extends Action {
     const names = (await this.#mailbox.list()).slice(0, 50)
     const mails = await Promise.all(
       names.map(async (name) => {
-        const mail = await this.#mailbox.parse(name)
-        const to = mail?.to?.[0]?.address ?? ''
-        return { name, subject: mail?.subject ?? '', to, date: mail?.date ?? '' }
+        const mail = await parseMail((await this.#mailbox.read(name)) ?? '')
+        return {
+          name,
+          subject: mail.subject ?? '',
+          to: mail.to?.[0]?.address ?? '',
+          date: mail.date ?? '',
+        }
       }),
     )
     return this.#page('demo/mailbox', { mails })
@@ -61,6 +72,18 @@ export class MailboxPages extends Action {
     const headers = { 'content-security-policy': pagePolicy, 'cache-control': 'no-store' }
     return new HtmlResponse(body, 200, headers)
   }
+}
+
+/**
+ * Whether a request comes from a person at this machine: not through a proxy, and not from a page of
+ * another site whose name was made to lead here (DNS rebinding).
+ */
+function isAtThisMachine(request: ServerRequest): boolean {
+  const host = header(request, 'host').replace(/:\d+$/, '')
+  const isForwarded = ['x-forwarded-for', 'forwarded'].some(
+    (name) => request.headers[name] !== undefined,
+  )
+  return isLoopback(request.raw?.ip ?? '') && isLoopback(host) && !isForwarded
 }
 
 /** The mail as a mail program would show it, its links leaving the frame. */

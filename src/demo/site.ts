@@ -109,13 +109,12 @@ export class DemoSite {
   }
 
   #page(template: string, data: object, status = 200): Response {
-    const { config } = { config: this.#config }
-    const forgot = config.route
+    const { route, site, smtp } = this.#config
     const view = {
       styles: this.#styles,
-      site: config.site,
-      forgot,
-      hasMailbox: config.smtp.host === null,
+      site,
+      forgot: route,
+      hasMailbox: smtp.host === null,
       data,
     }
     const body = this.#templates.render(template, view)

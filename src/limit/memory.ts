@@ -1,5 +1,5 @@
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible'
-import type { Limit } from '../config/values.ts'
+import type { Limit } from '../units.ts'
 import type { LimitedAct, Limiter } from './limiter.ts'
 
 /** Counts in this process's memory: a restart or a second process starts afresh. */

@@ -1,9 +1,16 @@
 import { escapeHtml } from '../html.ts'
 
 export type Values = Readonly<Record<string, string | number>>
-/** A message by its key; or by plural category, where a number decides. */
+/** A text; or several by plural category, where a number decides. */
 export type Message = string | Readonly<Partial<Record<Intl.LDMLPluralRule, string>>>
+/** The messages of one language file by their keys, such as `form.title`. */
 export type Messages = ReadonlyMap<string, Message>
+
+/** One language's own texts, and how it counts. */
+interface Source {
+  readonly messages: Messages
+  readonly plurals: Intl.PluralRules
+}
 
 /** One language: its texts, its direction, and how it writes numbers and times. */
 export class Locale {
@@ -14,8 +21,10 @@ export class Locale {
   readonly direction: 'ltr' | 'rtl'
   /** Its own tag first, then those of the languages that stand in for it. */
   readonly tags: readonly string[]
-  readonly #chain: readonly Messages[]
-  readonly #plurals: Intl.PluralRules
+  readonly #sources: readonly Source[]
+  readonly #relative: Intl.RelativeTimeFormat
+  readonly #instant: Intl.DateTimeFormat
+  readonly #durations = new Map<Unit, Intl.NumberFormat>()
 
   /** @param chain Its own tag and texts first, then those that stand in for a missing one. */
   constructor(tag: string, chain: ReadonlyMap<string, Messages>) {
@@ -23,8 +32,12 @@ export class Locale {
     this.name = autonym(tag)
     this.direction = directionOf(tag)
     this.tags = [...chain.keys()]
-    this.#chain = [...chain.values()]
-    this.#plurals = new Intl.PluralRules(tag)
+    this.#sources = [...chain].map(([each, messages]) => ({
+      messages,
+      plurals: new Intl.PluralRules(each),
+    }))
+    this.#relative = new Intl.RelativeTimeFormat(tag, { numeric: 'always' })
+    this.#instant = new Intl.DateTimeFormat(tag, instantFormat)
   }
 
   /** The text of a key, its `{placeholders}` filled in; the key itself when no language has it. */
@@ -43,29 +56,23 @@ export class Locale {
 
   /** `in 60 minutes`; below two hours in minutes, since "in 1 hour" is wrong after 50 minutes. */
   fromNow(ms: number): string {
-    const [amount, unit] = amountOf(ms)
-    return new Intl.RelativeTimeFormat(this.tag, { numeric: 'always' }).format(amount, unit)
+    return this.#relative.format(...amountOf(ms))
   }
 
   /** `60 minutes`. */
   duration(ms: number): string {
     const [amount, unit] = amountOf(ms)
-    return new Intl.NumberFormat(this.tag, { style: 'unit', unit, unitDisplay: 'long' }).format(
-      amount,
-    )
+    let format = this.#durations.get(unit)
+    if (format === undefined) {
+      format = new Intl.NumberFormat(this.tag, { style: 'unit', unit, unitDisplay: 'long' })
+      this.#durations.set(unit, format)
+    }
+    return format.format(amount)
   }
 
   /** `November 20, 2026 at 6:24 PM UTC`: the mail's reader may be in any time zone. */
   instant(ms: number): string {
-    return new Intl.DateTimeFormat(this.tag, {
-      year: 'numeric',
-      month: 'long',
-      day: 'numeric',
-      hour: 'numeric',
-      minute: '2-digit',
-      timeZone: 'UTC',
-      timeZoneName: 'short',
-    }).format(ms)
+    return this.#instant.format(ms)
   }
 
   #fill(
@@ -74,8 +81,7 @@ export class Locale {
     mapValue: (value: string) => string,
     mapText: (text: string) => string = (text) => text,
   ): string {
-    const message = this.#message(key, values)
-    return message
+    return this.#message(key, values)
       .split(/(\{\w+\})/)
       .map((part) => {
         const value = /^\{\w+\}$/.test(part) ? values[part.slice(1, -1)] : undefined
@@ -85,17 +91,28 @@ export class Locale {
   }
 
   #message(key: string, values: Values): string {
-    for (const messages of this.#chain) {
+    for (const { messages, plurals } of this.#sources) {
       const message = messages.get(key)
       if (typeof message === 'string') return message
-      if (message)
-        return message[this.#plurals.select(Number(values['count']))] ?? message.other ?? key
+      if (message) return message[plurals.select(Number(values['count']))] ?? message.other ?? key
     }
     return key
   }
 }
 
-function amountOf(ms: number): [number, 'second' | 'minute' | 'hour' | 'day'] {
+type Unit = 'second' | 'minute' | 'hour' | 'day'
+
+const instantFormat: Intl.DateTimeFormatOptions = {
+  year: 'numeric',
+  month: 'long',
+  day: 'numeric',
+  hour: 'numeric',
+  minute: '2-digit',
+  timeZone: 'UTC',
+  timeZoneName: 'short',
+}
+
+function amountOf(ms: number): [number, Unit] {
   const seconds = Math.ceil(ms / 1000)
   if (seconds < 60) return [Math.max(1, seconds), 'second']
   const minutes = Math.ceil(seconds / 60)

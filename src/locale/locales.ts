@@ -5,22 +5,28 @@ import type { Config } from '../config/config.ts'
 import { ForgotError } from '../errors.ts'
 import { packageFolder } from '../templates.ts'
 import { Locale, type Message, type Messages } from './locale.ts'
-import { acceptedLanguages, match } from './negotiate.ts'
+import { acceptedLanguages, match, type Offered, offer } from './negotiate.ts'
 
 const pluralCategories = new Set(['zero', 'one', 'two', 'few', 'many', 'other'])
 // The language that every key is written in first, and that ends every chain.
 const sourceTag = 'en'
+
+// Browsers send a few dozen different headers; whoever sends more gets no more remembered.
+const mostRemembered = 500
 
 /** The languages on offer. */
 export class Locales {
   /** Every language on offer, in the order of their tags. */
   readonly all: readonly Locale[]
   readonly #byTag: ReadonlyMap<string, Locale>
+  readonly #offered: readonly Offered[]
   readonly #default: Locale
+  readonly #accepted = new Map<string, Locale | null>()
 
   constructor(all: readonly Locale[], defaultTag: string) {
     this.all = all
     this.#byTag = new Map(all.map((locale) => [locale.tag, locale]))
+    this.#offered = offerAll(this.#byTag.keys())
     const first = this.find(defaultTag)
     if (first === null) {
       throw new ForgotError(
@@ -54,8 +60,7 @@ export class Locales {
 
   /** The offered language nearest to a tag, or `null`. */
   find(tag: string): Locale | null {
-    const found = this.#byTag.get(tag) ?? this.#byTag.get(match(tag, [...this.#byTag.keys()]) ?? '')
-    return found ?? null
+    return this.#byTag.get(tag) ?? this.#byTag.get(match(tag, this.#offered) ?? '') ?? null
   }
 
   /**
@@ -64,12 +69,29 @@ export class Locales {
    * @param wishes Tags in order of weight; empty ones are passed over.
    */
   choose(wishes: readonly string[], acceptLanguage: string): Locale {
-    for (const wish of [...wishes, ...acceptedLanguages(acceptLanguage)]) {
+    return this.#first(wishes) ?? this.#findAccepted(acceptLanguage) ?? this.#default
+  }
+
+  #first(wishes: readonly string[]): Locale | null {
+    for (const wish of wishes) {
       const locale = wish === '' ? null : this.find(wish)
       if (locale !== null) return locale
     }
-    return this.#default
+    return null
   }
+
+  #findAccepted(header: string): Locale | null {
+    if (header === '') return null
+    const known = this.#accepted.get(header)
+    if (known !== undefined) return known
+    const locale = this.#first(acceptedLanguages(header))
+    if (this.#accepted.size < mostRemembered) this.#accepted.set(header, locale)
+    return locale
+  }
+}
+
+function offerAll(tags: Iterable<string>): Offered[] {
+  return [...tags].flatMap((tag) => offer(tag) ?? [])
 }
 
 /** A language's texts, then its general form's, then the site's default language's, then English. */
@@ -79,7 +101,7 @@ function chain(
   messages: ReadonlyMap<string, Messages>,
 ): Map<string, Messages> {
   const { language, script } = new Intl.Locale(tag).maximize()
-  const general = match(`${language}-${script}`, [...messages.keys()]) ?? ''
+  const general = match(`${language}-${script}`, offerAll(messages.keys())) ?? ''
   const tags = [tag, general, defaultTag, sourceTag]
   return new Map(
     tags.flatMap((each) => (messages.has(each) ? [[each, messages.get(each) ?? new Map()]] : [])),
@@ -90,6 +112,10 @@ function readFolder(folder: string, into: Map<string, Map<string, Message>>): vo
   for (const file of readdirSync(folder)) {
     if (!file.endsWith('.yaml') && !file.endsWith('.yml')) continue
     const tag = basename(file).replace(/\.ya?ml$/, '')
+    if (offer(tag) === null) {
+      const message = `${join(folder, file)}: must be named after its language, such as pt-BR.yaml`
+      throw new ForgotError('ERR_FORGOT_TEMPLATE', message)
+    }
     const messages = into.get(tag) ?? new Map<string, Message>()
     into.set(tag, messages)
     try {

@@ -3,22 +3,33 @@ const aliases: Record<string, string> = { no: 'nb' }
 // A header longer than any honest one is read no further.
 const longestHeader = 1000
 
+/** A language on offer, with what CLDR takes for granted about it. */
+export interface Offered {
+  readonly tag: string
+  readonly likely: Intl.Locale
+  /** Whether the tag itself names a region. */
+  readonly isRegional: boolean
+}
+
+/** A tag as {@link match} compares it; `null` when it is no language. */
+export function offer(tag: string): Offered | null {
+  const likely = maximize(tag)
+  return likely && { tag, likely, isRegional: new Intl.Locale(tag).region !== undefined }
+}
+
 /**
  * The offered language that serves a wish best, or `null`: the same language in the same script, and among
  * those the same region, else the one without a region, else any (RFC 4647 lookup, with CLDR's likely subtags).
  * `zh-TW` is `zh-Hant` and never `zh-Hans`; `fr-CA` is `fr`; `pt` is `pt-BR`.
  */
-export function match(wish: string, offered: readonly string[]): string | null {
+export function match(wish: string, offered: readonly Offered[]): string | null {
   const wanted = maximize(wish)
   if (wanted === null) return null
   let best: string | null = null
   let rank = 0
-  for (const tag of offered) {
-    const candidate = maximize(tag)
-    if (candidate?.language !== wanted.language || candidate.script !== wanted.script) continue
-    const isSameRegion = candidate.region === wanted.region
-    const isGeneral = new Intl.Locale(tag).region === undefined
-    const candidateRank = isSameRegion ? 3 : isGeneral ? 2 : 1
+  for (const { tag, likely, isRegional } of offered) {
+    if (likely.language !== wanted.language || likely.script !== wanted.script) continue
+    const candidateRank = likely.region === wanted.region ? 3 : isRegional ? 1 : 2
     if (candidateRank > rank) [best, rank] = [tag, candidateRank]
   }
   return best

@@ -1,13 +1,27 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
-import type { Milliseconds } from '../config/values.ts'
 import { describeError, type Log } from '../log.ts'
 import type { Jobs, MailJob } from '../store/store.ts'
+import type { Milliseconds } from '../units.ts'
 import { type Mailer, MailFailure, type Message } from './mailer.ts'
+import { Slots } from './slots.ts'
 
-/** Makes the mail of a job, at the moment it is sent. */
+/** Delivers queued mails, here or in a thread of its own. */
+export interface Delivery {
+  start(): void
+  /** Looks for mail at the next beat rather than at the next second. */
+  wake(): void
+  /** Takes nothing new, waits a while for what is on its way, and lets go of everything. */
+  stop(): Promise<void>
+}
+
+/** Why nobody is mailed for a job. */
+export type DropReason = 'no-account' | 'ended' | 'begun-again' | 'unchanged'
+
+/** Finds out what a job means at the moment it is due. */
 export interface Writer {
-  /** The message, or `null` when nobody is to be mailed. */
-  write(job: MailJob): Promise<Message | null>
+  /** The mail that is owed now; or why none is. */
+  write(job: MailJob): Promise<{ readonly message: Message } | { readonly dropped: DropReason }>
 }
 
 export interface CourierParts {
@@ -16,10 +30,10 @@ export interface CourierParts {
   readonly mailer: Mailer
   readonly clock: Clock
   readonly log: Log
-  /** Waits before each new try; after the last one a mail is given up. */
+  /** Waits before each new try; the last is repeated until the mail would come too late. */
   readonly retriesMs: readonly Milliseconds[]
-  /** How many mails may be on their way at a time. */
-  readonly concurrency: number
+  /** How many mails may be handed over at a time. */
+  readonly connections: number
 }
 
 // Work done on the heels of an answer shows in the time of the next request, and with it whether the
@@ -29,50 +43,44 @@ const beatMs = 50
 const lookMs = 1000
 const leaseMs = 15_000
 const renewMs = 5000
-const checkMs = 10_000
+// Addresses without an account are looked up and dropped at once: they must not keep others waiting for
+// one of the few connections.
+const mostUnderway = 64
+const patienceMs = 8000
 
 /** Delivers queued mails: each at least once, with the same secret and Message-ID every time. */
-export class Courier {
+export class Courier implements Delivery {
   readonly #parts: CourierParts
+  readonly #slots: Slots
   readonly #underway = new Map<string, Promise<void>>()
   #beat: NodeJS.Timeout | null = null
   #looking: Promise<void> | null = null
   #lookAt = 0
-  #checkedAt = Number.NEGATIVE_INFINITY
-  #isReachable = true
 
   constructor(parts: CourierParts) {
     this.#parts = parts
+    this.#slots = new Slots(parts.connections)
   }
 
   start(): void {
     this.#beat ??= setInterval(() => this.#tick(), beatMs)
   }
 
-  /** Looks for mail at the next beat rather than at the next second; or, with `inMs`, that much later. */
-  wake(inMs: Milliseconds = 0): void {
-    this.#lookAt = Math.min(this.#lookAt, performance.now() + inMs)
+  wake(): void {
+    this.#lookWithin(0)
   }
 
-  /** Takes nothing new and waits for what is on its way. */
   async stop(): Promise<void> {
     if (this.#beat !== null) clearInterval(this.#beat)
     this.#beat = null
     await this.#looking
-    await Promise.all(this.#underway.values())
+    // What takes longer keeps its place in the queue: its lease runs out.
+    const patience = sleep(patienceMs, undefined, { ref: false })
+    await Promise.race([Promise.all(this.#underway.values()), patience])
   }
 
-  /** Whether mails can be handed over, asked of the mail server at most every ten seconds. */
-  async isReachable(): Promise<boolean> {
-    const now = performance.now()
-    if (now - this.#checkedAt >= checkMs) {
-      this.#checkedAt = now
-      this.#isReachable = await this.#parts.mailer.check().then(
-        () => true,
-        () => false,
-      )
-    }
-    return this.#isReachable
+  #lookWithin(ms: Milliseconds): void {
+    this.#lookAt = Math.min(this.#lookAt, performance.now() + ms)
   }
 
   #tick(): void {
@@ -89,8 +97,8 @@ export class Courier {
   }
 
   async #look(): Promise<void> {
-    const { jobs, clock, concurrency } = this.#parts
-    const free = concurrency - this.#underway.size
+    const { jobs, clock } = this.#parts
+    const free = mostUnderway - this.#underway.size
     if (free <= 0) return
     const claimed = await jobs.claim(clock.now(), leaseMs, free)
     for (const job of claimed) {
@@ -109,7 +117,7 @@ export class Courier {
       jobs.renew(job.id, clock.now(), leaseMs).catch(() => {})
     }, renewMs)
     try {
-      await this.#handOver(job)
+      await this.#settle(job)
     } catch (error) {
       await this.#fail(job, error).catch((cause: unknown) => {
         // The lease runs out by itself: then the job is tried again.
@@ -120,29 +128,37 @@ export class Courier {
     }
   }
 
-  async #handOver(job: MailJob): Promise<void> {
-    const { jobs, writer, mailer, clock, log } = this.#parts
-    if (job.expiresAt <= clock.now()) {
-      await jobs.bury(job.id, clock.now(), 'expired')
-      log.warn({ job: job.id, kind: job.kind }, 'mail given up: it would come too late')
-      return
-    }
-    const message = await writer.write(job)
-    if (message === null) {
-      await jobs.drop(job.id, clock.now())
-      // In its place another may have been queued.
-      this.wake()
-      return
-    }
+  async #settle(job: MailJob): Promise<void> {
+    const { jobs, writer, clock } = this.#parts
+    if (this.#isTooLate(job)) return this.#giveUp(job)
+    const draft = await writer.write(job)
+    if ('message' in draft) return this.#slots.run(() => this.#handOver(job, draft.message))
+    await jobs.drop(job.id, clock.now())
+    if (draft.dropped === 'begun-again') this.wake()
+  }
+
+  async #handOver(job: MailJob, message: Message): Promise<void> {
+    const { jobs, mailer, clock, log } = this.#parts
+    if (this.#isTooLate(job)) return this.#giveUp(job)
     await mailer.send(message)
-    await jobs.sent(job.id, clock.now())
+    await jobs.finish(job.id, clock.now())
     log.info({ job: job.id, kind: job.kind, attempts: job.attempts }, 'mail sent')
+  }
+
+  #isTooLate(job: MailJob): boolean {
+    return job.expiresAt <= this.#parts.clock.now()
+  }
+
+  async #giveUp(job: MailJob): Promise<void> {
+    const { jobs, clock, log } = this.#parts
+    await jobs.bury(job.id, clock.now(), 'expired')
+    log.warn({ job: job.id, kind: job.kind }, 'mail given up: it would come too late')
   }
 
   async #fail(job: MailJob, error: unknown): Promise<void> {
     const { jobs, clock, log, retriesMs } = this.#parts
     const isFinal = error instanceof MailFailure && error.isFinal
-    const waitMs = isFinal ? undefined : retriesMs[job.attempts - 1]
+    const waitMs = isFinal ? undefined : (retriesMs[job.attempts - 1] ?? retriesMs.at(-1))
     const why = error instanceof MailFailure ? error.message : 'The mail could not be made'
     const about = {
       job: job.id,
@@ -155,7 +171,7 @@ export class Courier {
       log.error(about, 'mail given up')
     } else {
       await jobs.retry(job.id, clock.now() + waitMs, why)
-      this.wake(waitMs)
+      this.#lookWithin(waitMs)
       log.warn({ ...about, waitMs }, 'mail not accepted, to be tried again')
     }
   }

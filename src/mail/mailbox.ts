@@ -53,10 +53,9 @@ export class Mailbox implements Mailer {
     if (!/^[\w-]+\.eml$/.test(name)) return null
     return readFile(join(this.folder, name), 'utf8').catch(() => null)
   }
+}
 
-  /** The headers and parts of one mail, or `null`. */
-  async parse(name: string): Promise<Email | null> {
-    const source = await this.read(name)
-    return source === null ? null : PostalMime.parse(source)
-  }
+/** The headers and parts of a mail's source. */
+export function parseMail(source: string): Promise<Email> {
+  return PostalMime.parse(source)
 }

@@ -32,3 +32,29 @@ export class MailFailure extends ForgotError {
     this.isFinal = options.isFinal
   }
 }
+
+// Whoever asks whether the site is ready asks often; the mail server is not to notice.
+const checkEveryMs = 10_000
+
+/** Whether mails can be handed over, asked of the mail server at most every ten seconds. */
+export class Reachability {
+  readonly #mailer: Mailer
+  #askedAt = Number.NEGATIVE_INFINITY
+  #answer: Promise<boolean> = Promise.resolve(false)
+
+  constructor(mailer: Mailer) {
+    this.#mailer = mailer
+  }
+
+  isReachable(): Promise<boolean> {
+    const now = performance.now()
+    if (now - this.#askedAt >= checkEveryMs) {
+      this.#askedAt = now
+      this.#answer = this.#mailer.check().then(
+        () => true,
+        () => false,
+      )
+    }
+    return this.#answer
+  }
+}

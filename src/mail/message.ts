@@ -9,7 +9,6 @@ import type { Message } from './mailer.ts'
 /** What the templates in `templates/email` can print, as `it.<name>`. */
 export interface MailData {
   readonly site: string
-  readonly siteUrl: string
   /** The address of the account the mail is about. */
   readonly account: string
   /** `''` when it is not known. */

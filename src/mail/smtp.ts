@@ -1,10 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { createTransport, type SMTPPoolOptions, type Transporter } from 'nodemailer'
 import type { Config } from '../config/config.ts'
-import { isLoopback } from '../config/values.ts'
 import { scrub } from '../log.ts'
+import { isLoopback } from '../network.ts'
 import { toMail } from './envelope.ts'
 import { type Mailer, MailFailure, type Message } from './mailer.ts'
+
+// To connect, be greeted, say hello, sign in, name the recipient and hand the mail over.
+const mostWaits = 6
 
 /** Hands mails to the site's mail server over SMTP. */
 export class SmtpMailer implements Mailer {
@@ -18,8 +21,10 @@ export class SmtpMailer implements Mailer {
 
   async send(message: Message): Promise<void> {
     const mail = toMail(message, this.#smtp)
+    // A server that drips its answers never times out by itself.
+    const signal = AbortSignal.timeout(this.#smtp.timeout * mostWaits)
     try {
-      await this.#transport.sendMail(mail)
+      await this.#transport.sendMail({ ...mail, signal })
     } catch (error) {
       throw toFailure(error)
     }
@@ -34,7 +39,7 @@ export class SmtpMailer implements Mailer {
   }
 
   async close(): Promise<void> {
-    this.#transport.close()
+    this.#transport.close({ force: true })
   }
 }
 

@@ -4,17 +4,19 @@ import type { Config } from '../config/config.ts'
 import type { Locale } from '../locale/locale.ts'
 import type { Locales } from '../locale/locales.ts'
 import { accountMark, isUnchanged } from '../proof/account.ts'
-import { newAsk } from '../proof/ask.ts'
 import { linkToken } from '../proof/link.ts'
 import { showReference } from '../proof/reference.ts'
+import { newResetRequest } from '../proof/reset-request.ts'
 import type { KeyRing } from '../proof/secret.ts'
 import type { MailJob, MailKind, Reset, Resets } from '../store/store.ts'
 import type { Templates } from '../templates.ts'
 import type { User } from '../user.ts'
 import type { Users } from '../users/users.ts'
-import type { Writer } from './courier.ts'
-import type { Message } from './mailer.ts'
+import type { DropReason, Writer } from './courier.ts'
+import { MailFailure, type Message } from './mailer.ts'
 import { compose, type MailData, mailLanguage } from './message.ts'
+
+type Draft = { readonly message: Message } | { readonly dropped: DropReason }
 
 export interface WriterParts {
   readonly config: Config
@@ -27,76 +29,97 @@ export interface WriterParts {
 }
 
 /**
- * Finds out, when a mail is to be sent, whom it goes to and what it says: the account is looked up and
- * the secret derived here, long after the visitor was answered.
+ * Finds out, when a mail is due, whom it goes to and what it says: the account is looked up, bound to the
+ * reset, and the secret derived here, long after the visitor was answered.
  */
 export class AccountWriter implements Writer {
   readonly #parts: WriterParts
+  readonly #colours: MailData['colours']
 
   constructor(parts: WriterParts) {
+    const { accent } = parts.config.theme
     this.#parts = parts
+    this.#colours = { light: shades(accent, 'light'), dark: shades(accent, 'dark') }
   }
 
-  async write(job: MailJob): Promise<Message | null> {
+  async write(job: MailJob): Promise<Draft> {
     const reset = await this.#parts.resets.find(job.resetId)
-    if (reset === null) return null
+    if (reset === null) return { dropped: 'ended' }
     return job.kind === 'link' ? this.#writeLink(job, reset) : this.#writeChanged(job, reset)
   }
 
-  async #writeLink(job: MailJob, reset: Reset): Promise<Message | null> {
-    const { clock, keys, resets, config } = this.#parts
-    if (reset.state !== 'live' || reset.expiresAt <= clock.now()) return null
-    const user = await this.#findUser(job, reset)
-    if (user === null) return null
+  async #writeLink(job: MailJob, reset: Reset): Promise<Draft> {
+    const { clock, keys, resets, users, templates } = this.#parts
+    if (reset.state !== 'live' || reset.expiresAt <= clock.now()) return { dropped: 'ended' }
+    const typed = this.#addressOf(job)
+    const user = await users.findByEmail(typed)
+    if (user === null) return { dropped: 'no-account' }
     const token = linkToken(keys, reset.id, reset.tokenHash)
-    const isBound = reset.accountMark === null || isUnchanged(keys, user, reset.accountMark)
-    if (token === null || !isBound) {
-      await this.#startAgain(job, reset)
-      return null
-    }
-    const { locale, language } = this.#language('link', [user.locale ?? '', reset.locale])
-    const mark = accountMark(keys, user)
-    const assignment = { resetId: reset.id, userId: user.id, accountMark: mark, now: clock.now() }
-    await resets.assign({ ...assignment, locale: locale.tag })
-    const to = { id: job.id, address: user.email }
-    return compose(this.#parts.templates, { kind: 'link', language }, to, {
-      ...this.#common(user.email, user.name, reset),
-      link: `${config.site.url}${config.route}?token=${token}`,
-      expiresIn: locale.fromNow(reset.expiresAt - clock.now()),
-      expiresAt: locale.instant(reset.expiresAt),
+    if (token === null || !this.#isFor(user, reset)) return this.#beginAgain(typed, job, reset)
+    const { locale, language } = this.#language('link', [user.locale ?? '', job.locale])
+    await resets.assign({
+      resetId: reset.id,
+      userId: user.id,
+      accountMark: accountMark(keys, user),
+      locale: locale.tag,
+      now: clock.now(),
     })
+    const to = { id: job.id, address: user.email }
+    const data = {
+      ...this.#common(user.email, user.name, reset),
+      ...this.#linkData(token, reset, locale),
+    }
+    return { message: compose(templates, { kind: 'link', language }, to, data) }
   }
 
-  async #writeChanged(job: MailJob, reset: Reset): Promise<Message | null> {
-    const { keys, users, templates } = this.#parts
-    const address = job.sealedAddress && keys.open('recipient', job.sealedAddress)
-    if (!address || reset.userId === null || reset.accountMark === null) return null
+  /** Whether a reset belongs to nobody yet, or to this account in its present state. */
+  #isFor(user: User, { userId, accountMark: mark }: Reset): boolean {
+    if (userId === null || mark === null) return true
+    return userId === user.id && isUnchanged(this.#parts.keys, user, mark)
+  }
+
+  async #writeChanged(job: MailJob, reset: Reset): Promise<Draft> {
+    const { clock, keys, resets, users, templates } = this.#parts
+    if (reset.userId === null || reset.accountMark === null) return { dropped: 'no-account' }
     const user = await users.findById(reset.userId)
-    // The process died before it wrote the password: there is nothing to tell.
-    if (user !== null && isUnchanged(keys, user, reset.accountMark)) return null
-    const { locale, language } = this.#language('changed', [reset.locale])
-    const to = { id: job.id, address }
-    return compose(templates, { kind: 'changed', language }, to, {
+    if (user !== null && isUnchanged(keys, user, reset.accountMark)) {
+      // The process died before it wrote the password: the link is the visitor's to use again.
+      await resets.release(reset.id, clock.now())
+      return { dropped: 'unchanged' }
+    }
+    const { locale, language } = this.#language('changed', [job.locale])
+    const address = this.#addressOf(job)
+    const data = {
       ...this.#common(address, user?.name ?? null, reset),
       changedAt: locale.instant(job.createdAt),
-    })
+    }
+    const message = compose(templates, { kind: 'changed', language }, { id: job.id, address }, data)
+    return { message }
   }
 
-  /** The account a reset is for: known from its first mail, else looked up by the typed address. */
-  async #findUser(job: MailJob, reset: Reset): Promise<User | null> {
-    const { keys, users } = this.#parts
-    if (reset.userId !== null) return users.findById(reset.userId)
-    const typed = job.sealedAddress && keys.open('recipient', job.sealedAddress)
-    return typed ? users.findByEmail(typed) : null
+  /**
+   * The address a job is about: the typed one, or the one that is to be told.
+   *
+   * @throws {MailFailure} when the secret it was sealed with is not in the ring any more.
+   */
+  #addressOf({ sealedAddress }: MailJob): string {
+    const address = sealedAddress && this.#parts.keys.open('recipient', sealedAddress)
+    if (address) return address
+    const message =
+      'The address cannot be read: it was sealed with a secret that is no longer listed'
+    throw new MailFailure(message, { isFinal: true })
   }
 
-  /** The account has changed, or the secret was retired, since the first mail: only a new link can work. */
-  async #startAgain(job: MailJob, reset: Reset): Promise<void> {
-    const { clock, keys, resets } = this.#parts
-    await resets.end(reset.id, 'revoked', clock.now())
-    const typed = job.sealedAddress && keys.open('recipient', job.sealedAddress)
-    // This request was counted when it was made.
-    if (typed) await resets.ask({ ...newAsk(typed, reset.locale, this.#parts), limits: [] })
+  /** The first mail was for another account or another state of it, or under a retired secret. */
+  async #beginAgain(typed: string, job: MailJob, reset: Reset): Promise<Draft> {
+    const { clock, resets } = this.#parts
+    const user = reset.userId === null ? null : await this.#parts.users.findById(reset.userId)
+    // Two accounts may differ in the case of their addresses alone: each keeps its own link.
+    if (user === null || !this.#isFor(user, reset)) {
+      await resets.end(reset.id, 'revoked', clock.now())
+    }
+    await resets.restart(newResetRequest(typed, job.locale, this.#parts))
+    return { dropped: 'begun-again' }
   }
 
   /** The mail's language: the first wish that is on offer and has such a mail. */
@@ -108,17 +131,24 @@ export class AccountWriter implements Writer {
   }
 
   #common(account: string, name: string | null, reset: Reset): MailData {
-    const { config } = this.#parts
-    const { accent } = config.theme
+    const { site, route } = this.#parts.config
     return {
-      site: config.site.name,
-      siteUrl: config.site.url,
+      site: site.name,
       account,
       name: plainName(name),
-      formUrl: `${config.site.url}${config.route}`,
-      supportUrl: absolute(config.site.supportUrl, config.site.url),
+      formUrl: `${site.url}${route}`,
+      supportUrl: site.supportUrl === null ? '' : new URL(site.supportUrl, site.url).href,
       reference: showReference(reset.reference),
-      colours: { light: shades(accent, 'light'), dark: shades(accent, 'dark') },
+      colours: this.#colours,
+    }
+  }
+
+  #linkData(token: string, reset: Reset, locale: Locale): Partial<MailData> {
+    const { clock, config } = this.#parts
+    return {
+      link: `${config.site.url}${config.route}?token=${token}`,
+      expiresIn: locale.fromNow(reset.expiresAt - clock.now()),
+      expiresAt: locale.instant(reset.expiresAt),
     }
   }
 }
@@ -126,10 +156,6 @@ export class AccountWriter implements Writer {
 // A name is whatever somebody typed at sign-up: one with a link in it is an advertisement that our
 // mail would deliver.
 function plainName(name: string | null): string {
-  const text = (name ?? '').replace(/\p{Cc}+/gu, ' ').trim()
-  return text.length > 60 || /[:/@]|\w\.\w/.test(text) ? '' : text
-}
-
-function absolute(link: string | null, siteUrl: string): string {
-  return link === null ? '' : new URL(link, siteUrl).href
+  const text = (name ?? '').replace(/[\p{Cc}\p{Cf}]+/gu, ' ').trim()
+  return text.length > 60 || /[:/@]|[\p{L}\p{N}]\.[\p{L}\p{N}]/u.test(text) ? '' : text
 }

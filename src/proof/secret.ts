@@ -9,10 +9,15 @@ import {
 } from 'node:crypto'
 
 /** What a derived value is for: no value made for one purpose is accepted for another. */
-export type Purpose = 'link' | 'subject' | 'address' | 'account' | 'client' | 'form'
+export type Purpose = 'link' | 'subject' | 'account' | 'client' | 'form'
 /** What a sealed text is for. */
 export type SealPurpose = 'flow' | 'recipient'
 
+/** At least one, the newest first. */
+type NonEmpty<T> = readonly [T, ...T[]]
+
+// The shape of what is sealed: with another number, what was sealed before is not read wrongly but not at all.
+const sealVersion = 1
 // NIST SP 800-38D §8.2.1: a random 96-bit IV, and the full 128-bit tag.
 const ivBytes = 12
 const tagBytes = 16
@@ -22,25 +27,26 @@ const tagBytes = 16
  * be replaced while links and cookies made with the old one live out their time.
  */
 export class KeyRing {
-  readonly #keys: readonly Buffer[]
-  readonly #sealingKeys = new Map<SealPurpose, readonly Buffer[]>()
+  readonly #keys: NonEmpty<Buffer>
+  readonly #sealingKeys: Readonly<Record<SealPurpose, NonEmpty<Buffer>>>
 
-  constructor(secrets: readonly string[]) {
-    this.#keys = secrets.map((secret) => Buffer.from(secret))
+  /** @param secrets At least one, each of 32 bytes or more. */
+  constructor(secrets: NonEmpty<string>) {
+    this.#keys = mapKeys(secrets, (secret) => Buffer.from(secret))
+    this.#sealingKeys = {
+      flow: this.#deriveSealing('flow'),
+      recipient: this.#deriveSealing('recipient'),
+    }
   }
 
   /** HMAC-SHA-256 (RFC 2104) of a value under the first secret, in base64url. */
   mac(purpose: Purpose, value: string): string {
-    const [first] = this.macs(purpose, value)
-    if (first === undefined) throw new TypeError('A key ring needs a secret')
-    return first
+    return hmac(this.#keys[0], purpose, value)
   }
 
   /** The same under every secret, the newest first. */
-  macs(purpose: Purpose, value: string): string[] {
-    return this.#keys.map((key) =>
-      createHmac('sha256', key).update(`${purpose}:${value}`).digest('base64url'),
-    )
+  macs(purpose: Purpose, value: string): NonEmpty<string> {
+    return mapKeys(this.#keys, (key) => hmac(key, purpose, value))
   }
 
   /** Whether `mac` is this value's under any of the secrets, compared in constant time. */
@@ -50,10 +56,8 @@ export class KeyRing {
 
   /** Text that only this ring can read or make: AES-256-GCM under a key of its own purpose. */
   seal(purpose: SealPurpose, text: string): string {
-    const [key] = this.#sealing(purpose)
-    if (key === undefined) throw new TypeError('A key ring needs a secret')
     const iv = randomBytes(ivBytes)
-    const cipher = createCipheriv('aes-256-gcm', key, iv)
+    const cipher = createCipheriv('aes-256-gcm', this.#sealingKeys[purpose][0], iv)
     const sealed = [iv, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]
     return Buffer.concat(sealed).toString('base64url')
   }
@@ -62,7 +66,7 @@ export class KeyRing {
   open(purpose: SealPurpose, sealed: string): string | null {
     const bytes = Buffer.from(sealed, 'base64url')
     if (bytes.length < ivBytes + tagBytes) return null
-    for (const key of this.#sealing(purpose)) {
+    for (const key of this.#sealingKeys[purpose]) {
       const text = decrypt(key, bytes)
       if (text !== null) return text
     }
@@ -70,15 +74,9 @@ export class KeyRing {
   }
 
   // RFC 5869: one key a purpose, so that a sealed cookie can never be read as a sealed address.
-  #sealing(purpose: SealPurpose): readonly Buffer[] {
-    let keys = this.#sealingKeys.get(purpose)
-    if (keys === undefined) {
-      keys = this.#keys.map((key) =>
-        Buffer.from(hkdfSync('sha256', key, '', `fastify-forgot-password seal:${purpose}`, 32)),
-      )
-      this.#sealingKeys.set(purpose, keys)
-    }
-    return keys
+  #deriveSealing(purpose: SealPurpose): NonEmpty<Buffer> {
+    const info = `fastify-forgot-password seal:${purpose}:${sealVersion}`
+    return mapKeys(this.#keys, (key) => Buffer.from(hkdfSync('sha256', key, '', info, 32)))
   }
 }
 
@@ -97,6 +95,14 @@ export function equal(a: string, b: string): boolean {
   const left = Buffer.from(a)
   const right = Buffer.from(b)
   return left.length === right.length && timingSafeEqual(left, right)
+}
+
+function hmac(key: Buffer, purpose: Purpose, value: string): string {
+  return createHmac('sha256', key).update(`${purpose}:${value}`).digest('base64url')
+}
+
+function mapKeys<T, U>([first, ...rest]: NonEmpty<T>, map: (value: T) => U): NonEmpty<U> {
+  return [map(first), ...rest.map(map)]
 }
 
 function decrypt(key: Buffer, bytes: Buffer): string | null {

@@ -8,8 +8,8 @@ import type { Templates } from '../templates.ts'
 
 /** A file that pages load: its name tells its content, so that browsers may keep it for ever. */
 export interface Asset {
-  /** `style.1a2b3c4d.css` */
-  readonly file: string
+  /** Where it is served: `/user/forgot-password/assets/style.1a2b3c4d5e.css`. */
+  readonly path: string
   readonly type: string
   readonly body: Buffer
 }
@@ -35,25 +35,24 @@ const imageTypes: Readonly<Record<string, string>> = {
  * The style sheet with the site's accent and its own rules, the script and the logo. Names are hashed
  * here and not when the package is built: the content is known only once the configuration is.
  */
-export function loadAssets(config: Pick<Config, 'theme'>, templates: Templates): Assets {
-  const { logo, css } = config.theme
+export function loadAssets({ route, theme }: Config, templates: Templates): Assets {
   const read = (file: string) => readFileSync(templates.find(file))
+  const asset = (name: string, extension: string, type: string, body: Buffer): Asset => {
+    const hash = createHash('sha256').update(body).digest('hex').slice(0, 10)
+    return { path: `${route}/assets/${name}.${hash}${extension}`, type, body }
+  }
+  const image = (file: string) => asset('logo', extname(file), imageType(file), readFileSync(file))
   const style = [
     read('assets/style.css'),
-    accentRules(config.theme.accent),
-    css === null ? '' : readFileSync(css),
+    accentRules(theme.accent),
+    theme.css === null ? '' : readFileSync(theme.css),
   ].join('')
   return {
     style: asset('style', '.css', cssType, Buffer.from(style)),
     script: asset('script', '.js', 'text/javascript; charset=utf-8', read('assets/script.js')),
     demo: asset('demo', '.css', cssType, read('demo/demo.css')),
-    logo: logo === null ? null : image(logo),
+    logo: theme.logo === null ? null : image(theme.logo),
   }
-}
-
-/** Where an asset is served. */
-export function assetPath({ route }: Pick<Config, 'route'>, { file }: Pick<Asset, 'file'>): string {
-  return `${route}/assets/${file}`
 }
 
 function accentRules(accent: string): string {
@@ -64,16 +63,8 @@ function accentRules(accent: string): string {
   return `${rules('light')}@media(prefers-color-scheme:dark){${rules('dark')}}\n`
 }
 
-function image(file: string): Asset {
-  const extension = extname(file).toLowerCase()
-  const type = imageTypes[extension]
-  if (type === undefined) {
-    throw new ForgotError('ERR_FORGOT_CONFIG', `theme.logo: ${file} must be SVG, PNG, JPEG or WebP`)
-  }
-  return asset('logo', extension, type, readFileSync(file))
-}
-
-function asset(name: string, extension: string, type: string, body: Buffer): Asset {
-  const hash = createHash('sha256').update(body).digest('hex').slice(0, 10)
-  return { file: `${name}.${hash}${extension}`, type, body }
+function imageType(file: string): string {
+  const type = imageTypes[extname(file).toLowerCase()]
+  if (type !== undefined) return type
+  throw new ForgotError('ERR_FORGOT_CONFIG', `theme.logo: ${file} must be SVG, PNG, JPEG or WebP`)
 }

@@ -1,23 +1,18 @@
-import { field, HtmlResponse, type ServerRequest } from '../action.ts'
+import { field, HtmlResponse } from '../action.ts'
 import type { Locale } from '../locale/locale.ts'
 import { showReference } from '../proof/reference.ts'
-import {
-  chooseLocale,
-  type Flow,
-  type FlowServices,
-  flowCookie,
-  formToken,
-  readFlow,
-} from '../steps/flow.ts'
+import type { Services } from '../services.ts'
+import { type Flow, flowCookie, formToken } from '../steps/flow.ts'
 import { type ErrorPage, errorStatus, type Outcome, type Redirect } from '../steps/outcome.ts'
-import { type Asset, type Assets, assetPath } from './assets.ts'
+import type { Visit } from '../steps/visit.ts'
+import type { Assets } from './assets.ts'
 import { passwordHints, passwordRules, showProblems, type View } from './view.ts'
 
 /** Renders a template of `templates/` with a view. */
 export type Render = (template: string, view: View) => Promise<string> | string
 
 export interface PagesParts {
-  readonly services: FlowServices
+  readonly services: Pick<Services, 'config' | 'clock' | 'keys' | 'locales'>
   readonly assets: Assets
   readonly render: Render
 }
@@ -32,33 +27,31 @@ export class Pages {
     this.#parts = parts
   }
 
-  async respond(outcome: Outcome, request: ServerRequest): Promise<HtmlResponse> {
-    return outcome.page === 'redirect' ? this.#redirect(outcome) : this.#page(outcome, request)
+  async respond(outcome: Outcome, visit: Visit): Promise<HtmlResponse> {
+    return outcome.page === 'redirect' ? this.#redirect(outcome) : this.#page(outcome, visit)
   }
 
-  #redirect(outcome: Redirect): HtmlResponse {
+  #redirect({ step, flow }: Redirect): HtmlResponse {
     const { route } = this.#parts.services.config
-    return new HtmlResponse('', 303, {
-      location: outcome.step === 'form' ? route : `${route}?step=${outcome.step}`,
-      ...this.#common(outcome.flow),
-    })
+    const location = step === 'form' ? route : `${route}?step=${step}`
+    return new HtmlResponse('', 303, { location, ...this.#common(flow) })
   }
 
-  async #page(shown: Shown, request: ServerRequest): Promise<HtmlResponse> {
-    const { services, render } = this.#parts
-    const current = readFlow(request, services)
-    const locale = chooseLocale(request, services, current)
-    const view = this.#view(shown, locale, request)
+  async #page(shown: Shown, visit: Visit): Promise<HtmlResponse> {
     const template = shown.page === 'form' ? 'forgot' : `forgot-${shown.page}`
     const flow = 'flow' in shown ? shown.flow : undefined
-    return new HtmlResponse(await render(template, view), status(shown), {
-      'content-language': locale.tag,
-      vary: 'Accept-Language, Cookie',
-      ...(shown.page === 'error' && shown.retryAfterMs !== undefined
-        ? { 'retry-after': String(Math.ceil(shown.retryAfterMs / 1000)) }
-        : {}),
-      ...this.#common(flow && { ...flow, locale: locale.tag }),
-    })
+    return new HtmlResponse(
+      await this.#parts.render(template, this.#view(shown, visit)),
+      status(shown),
+      {
+        'content-language': visit.locale.tag,
+        vary: 'Accept-Language, Cookie',
+        ...(shown.page === 'error' && shown.retryAfterMs !== undefined
+          ? { 'retry-after': String(Math.ceil(shown.retryAfterMs / 1000)) }
+          : {}),
+        ...this.#common(flow && { ...flow, locale: visit.locale.tag }),
+      },
+    )
   }
 
   /** Without a flow, the visitor's stays as it is. */
@@ -68,23 +61,27 @@ export class Pages {
     return { ...headers, 'set-cookie': flowCookie(this.#parts.services, flow) }
   }
 
-  #view(shown: Shown, locale: Locale, request: ServerRequest): View {
+  #view(shown: Shown, visit: Visit): View {
     const { services, assets } = this.#parts
     const { site, route } = services.config
-    const reason = shown.page === 'error' ? shown.reason : ''
-    const file = (asset: Asset | null) => (asset === null ? '' : assetPath(services.config, asset))
-    const problems = 'problems' in shown ? showProblems(shown.problems, locale) : []
+    const { locale } = visit
+    const problems = 'problems' in shown ? shown.problems : []
+    const reason = shown.page === 'error' ? shown.reason : (problems[0]?.reason ?? '')
     return {
       step: shown.page,
-      reason: reason || ('problems' in shown ? (shown.problems[0]?.reason ?? '') : ''),
-      title: locale.text(reason ? `reason.${reason}.title` : `${shown.page}.title`),
+      reason,
+      title: locale.text(shown.page === 'error' ? `reason.${reason}.title` : `${shown.page}.title`),
       lang: locale.tag,
       dir: locale.direction,
       site: { name: site.name, loginUrl: site.loginUrl, supportUrl: site.supportUrl ?? '' },
-      assets: { style: file(assets.style), script: file(assets.script), logo: file(assets.logo) },
+      assets: {
+        style: assets.style.path,
+        script: assets.script.path,
+        logo: assets.logo?.path ?? '',
+      },
       action: route,
-      languages: this.#languages(locale, request),
-      problems,
+      languages: this.#languages(visit),
+      problems: showProblems(problems, locale),
       t: (key, values) => locale.text(key, values),
       html: (key, values) => locale.html(key, values),
       data: this.#data(shown, locale),
@@ -92,7 +89,7 @@ export class Pages {
   }
 
   /** Links to the step at hand in each language; what was typed stays behind. */
-  #languages(current: Locale, request: ServerRequest): View['languages'] {
+  #languages({ request, locale }: Visit): View['languages'] {
     const { locales, config } = this.#parts.services
     const step = field(request, 'step')
     const query = /^(?:sent|reset|done)$/.test(step) ? `step=${step}&` : ''
@@ -101,7 +98,7 @@ export class Pages {
       name,
       direction,
       href: `${config.route}?${query}lang=${tag}`,
-      isCurrent: tag === current.tag,
+      isCurrent: tag === locale.tag,
     }))
   }
 
@@ -109,20 +106,18 @@ export class Pages {
     if (shown.page === 'form') return { email: shown.email }
     if (shown.page === 'sent') return this.#sentData(shown.flow, locale)
     if (shown.page === 'error') return this.#errorData(shown, locale)
-    const { mail, password, users } = this.#parts.services.config
+    const { keys, config } = this.#parts.services
     if (shown.page === 'done') {
-      return {
-        isNotified: mail.notifyChanged,
-        hasEndedSessions: users === null || users.sessions !== null,
-      }
+      const hasEndedSessions = config.users === null || config.users.sessions !== null
+      return { isNotified: config.mail.notifyChanged, hasEndedSessions }
     }
     return {
       account: shown.account,
       token: shown.token,
-      csrf: formToken(this.#parts.services, shown.flow),
-      confirm: password.confirm,
-      hints: passwordHints(password, locale),
-      rules: passwordRules(password),
+      csrf: formToken(keys, shown.flow),
+      confirm: config.password.confirm,
+      hints: passwordHints(config.password, locale),
+      rules: passwordRules(config.password),
     }
   }
 

@@ -1,34 +1,46 @@
-import { field, type ServerRequest } from '../action.ts'
+import { field } from '../action.ts'
 import { foldAscii } from '../address.ts'
+import { describeError } from '../log.ts'
 import { normalizePassword } from '../password/passwords.ts'
-import { equal, randomId } from '../proof/secret.ts'
+import { randomId } from '../proof/secret.ts'
 import type { Services } from '../services.ts'
 import type { Notice } from '../store/store.ts'
 import type { User } from '../user.ts'
-import { type Live, liveAccount } from './account.ts'
-import { chooseLocale, type Flow, formToken, newFlow, readFlow } from './flow.ts'
-import { findByToken, refuseBadProof } from './open.ts'
-import { failure, type Outcome, type Problem } from './outcome.ts'
+import { type Flow, isFormToken, newFlow } from './flow.ts'
+import { accountOfToken, type Live, liveAccount, provenAccount } from './guard.ts'
+import { type ErrorPage, failure, type Outcome, type Problem } from './outcome.ts'
+import type { Visit } from './visit.ts'
 
 // Should the process die between spending the proof and writing the password, the courier looks this
 // much later which of the two happened, and tells the person if it was both.
-const confirmationMs = 10_000
+const confirmationMs = 30_000
 // The news of a changed password is still news tomorrow.
 const noticeLifetimeMs = 24 * 3_600_000
 
+/** What allows a change: a token in the form itself, else the flow that opened the link in this browser. */
+interface Proof extends Live {
+  readonly flow: Flow
+  /** `''` where the flow is the proof. */
+  readonly token: string
+}
+
 /** `POST B password`: the one request that spends a proof, and only once the password is acceptable. */
-export async function changePassword(request: ServerRequest, services: Services): Promise<Outcome> {
-  const proof = await readProof(request, services)
+export async function changePassword(visit: Visit, services: Services): Promise<Outcome> {
+  const proof = await readProof(visit, services)
   if ('page' in proof) return proof
-  const { flow, live, token } = proof
-  const page = { page: 'reset', flow, account: live.user.email, token } as const
-  if (token === '' && !equal(field(request, 'csrf'), formToken(services, flow))) {
+  const { flow, user, token } = proof
+  const page = { page: 'reset', flow, account: user.email, token } as const
+  if (token === '' && !isFormToken(services.keys, flow, field(visit.request, 'csrf'))) {
     return { ...page, status: 403, problems: [{ field: null, reason: 'page-outdated' }] }
   }
-  const password = normalizePassword(field(request, 'password'))
-  const problem = await findProblem(password, live.user, request, services)
+  const password = normalizePassword(field(visit.request, 'password'))
+  const problem = await findProblem(password, user, visit, services)
   if (problem !== null) return { ...page, problems: [problem] }
-  return write(proof, await services.passwords.hash(password), services)
+  const refusal = await write(proof, await services.passwords.hash(password), services)
+  if (refusal !== null) return refusal
+  // All that is left of the flow is its language.
+  const end = newFlow(services, { email: '', locale: visit.locale.tag })
+  return { page: 'redirect', step: 'done', flow: end }
 }
 
 /** `GET B?step=done`. */
@@ -36,29 +48,22 @@ export function showDone(): Outcome {
   return { page: 'done' }
 }
 
-type Proof = { readonly flow: Flow; readonly live: Live; readonly token: string }
-
-/** A token in the form itself, else the flow that opened the link in this browser. */
-async function readProof(request: ServerRequest, services: Services): Promise<Proof | Outcome> {
-  const token = field(request, 'token')
-  const flow = readFlow(request, services)
-  if (token !== '') {
-    const live = await liveAccount(await findByToken(token, services), services)
-    if ('page' in live) {
-      return live.reason === 'link-invalid' ? refuseBadProof(request, services) : live
-    }
-    const locale = chooseLocale(request, services, flow).tag
-    return { flow: newFlow(services, { email: live.user.email, locale }), live, token }
+async function readProof(visit: Visit, services: Services): Promise<Proof | ErrorPage> {
+  const token = field(visit.request, 'token')
+  if (token === '') {
+    const proven = await provenAccount(visit, services)
+    return 'page' in proven ? proven : { ...proven, token }
   }
-  if (flow === null || !flow.isProven || flow.resetId === null) return failure('page-expired')
-  const live = await liveAccount(await services.resets.find(flow.resetId), services)
-  return 'page' in live ? live : { flow, live, token }
+  const live = await accountOfToken(token, visit, services)
+  if ('page' in live) return live
+  const flow = newFlow(services, { email: live.user.email, locale: visit.locale.tag })
+  return { ...live, flow, token }
 }
 
 async function findProblem(
   password: string,
   user: User,
-  request: ServerRequest,
+  { request }: Visit,
   { config, passwords }: Services,
 ): Promise<Problem | null> {
   const context = { email: user.email, siteName: config.site.name }
@@ -71,41 +76,54 @@ async function findProblem(
 }
 
 /**
- * Spends, then writes. Whatever happens in between, no password is written without a spent proof, and a
- * proof that is given back can do no harm: if the password was written after all, the account has
- * changed, and with it every mark made before.
+ * Spends, then writes; `null` when both are done. Whatever happens in between, no password is written
+ * without a spent proof, and a proof that is given back can do no harm: if the password was written after
+ * all, the account has changed, and with it every mark made before.
  */
 async function write(
-  { flow, live: { reset, user } }: Proof,
+  { reset, user }: Live,
   hash: string,
   services: Services,
-): Promise<Outcome> {
-  const { clock, resets, users } = services
-  const notices = services.config.mail.notifyChanged ? [notice(user, services)] : []
+): Promise<ErrorPage | null> {
+  const { clock, log, resets, wake } = services
+  const notices = services.config.mail.notifyChanged ? [notice(user, reset.locale, services)] : []
   if (!(await resets.spend(reset.id, clock.now(), notices))) {
     const now = await liveAccount(await resets.find(reset.id), services)
     return 'page' in now ? now : failure('link-used')
   }
-  let isWritten = false
-  try {
-    isWritten = await users.setPassword(user, hash)
-  } finally {
-    if (!isWritten) await resets.release(reset.id, clock.now())
-  }
-  if (!isWritten) return failure('link-invalid')
+  if (!(await setPassword({ reset, user }, hash, services))) return failure('link-invalid')
   await resets.confirm(reset.id, clock.now())
-  services.wake()
-  services.log.info({ reset: reset.id }, 'password changed')
-  // All that is left of the flow is its language.
-  const end = newFlow(services, { email: '', locale: flow.locale })
-  return { page: 'redirect', step: 'done', flow: end }
+  wake()
+  log.info({ reset: reset.id }, 'password changed')
+  return null
 }
 
-function notice(user: User, { clock, keys }: Services): Notice {
+/** Writes the password; whenever that fails, the proof is given back. */
+async function setPassword(
+  { reset, user }: Live,
+  hash: string,
+  { clock, log, resets, users }: Services,
+): Promise<boolean> {
+  const giveBack = () =>
+    resets.release(reset.id, clock.now()).catch((error: unknown) => {
+      log.error({ reset: reset.id, error: describeError(error) }, 'a proof cannot be given back')
+    })
+  try {
+    const isWritten = await users.setPassword(user, hash)
+    if (!isWritten) await giveBack()
+    return isWritten
+  } catch (error) {
+    await giveBack()
+    throw error
+  }
+}
+
+function notice(user: User, locale: string, { clock, keys }: Services): Notice {
   const now = clock.now()
   return {
     id: randomId(),
     subjectKey: keys.mac('subject', foldAscii(user.email)),
+    locale,
     sealedAddress: keys.seal('recipient', user.email),
     dueAt: now + confirmationMs,
     expiresAt: now + noticeLifetimeMs,

@@ -1,8 +1,7 @@
 import { parseCookie, stringifySetCookie } from 'cookie'
-import { field, header, type ServerRequest } from '../action.ts'
+import { header, type ServerRequest } from '../action.ts'
 import type { Config } from '../config/config.ts'
-import type { Locale } from '../locale/locale.ts'
-import { randomId } from '../proof/secret.ts'
+import { type KeyRing, randomId } from '../proof/secret.ts'
 import type { Services } from '../services.ts'
 
 /**
@@ -13,9 +12,9 @@ export interface Flow {
   /** Binds the reset form to this flow. */
   readonly id: string
   readonly locale: string
-  /** The address the visitor typed, or that of the account whose link was opened. */
+  /** The address the visitor typed, or that of the account whose link was opened; `''` at the end. */
   readonly email: string
-  /** The reset this is about; `null` when there is none yet. */
+  /** The reset this is about; `null` when there is none. */
   readonly resetId: string | null
   /** Whether the visitor has shown that the mailbox is theirs. */
   readonly isProven: boolean
@@ -27,14 +26,14 @@ export interface Flow {
   readonly startedAt: number
 }
 
+/** What it takes to read or write a flow. */
+export type FlowServices = Pick<Services, 'config' | 'clock' | 'keys'>
+
 // OWASP ASVS 3.3: short-lived. The visitor comes back through the link in the mail anyway.
 const longestFlowSeconds = 3600
 
-/** What it takes to read or write a flow. */
-export type FlowServices = Pick<Services, 'config' | 'clock' | 'keys' | 'locales'>
-
 export function newFlow(
-  services: FlowServices,
+  { clock }: Pick<Services, 'clock'>,
   start: Pick<Flow, 'email' | 'locale'> & Partial<Flow>,
 ): Flow {
   return {
@@ -44,7 +43,7 @@ export function newFlow(
     reference: '',
     linkExpiresAt: 0,
     isResent: false,
-    startedAt: services.clock.now(),
+    startedAt: clock.now(),
     ...start,
   }
 }
@@ -56,8 +55,7 @@ export function readFlow(request: ServerRequest, services: FlowServices): Flow |
   if (text === null) return null
   const flow = JSON.parse(text) as Flow
   const age = services.clock.now() - flow.startedAt
-  if (age > longestFlowSeconds * 1000) return null
-  return { ...flow, locale: chooseLocale(request, services, flow).tag }
+  return age > longestFlowSeconds * 1000 ? null : flow
 }
 
 /** The `Set-Cookie` that keeps a flow. */
@@ -69,31 +67,22 @@ export function flowCookie(services: FlowServices, flow: Flow): string {
     httpOnly: true,
     // Strict would be lost on the click from a web mail; Lax is not sent by a foreign site's form.
     sameSite: 'lax',
-    secure: isSecure(services.config),
+    secure: services.config.isSecure,
     maxAge: longestFlowSeconds,
   })
 }
 
-/** `?lang=`, else the flow's language, else the browser's, else the site's. */
-export function chooseLocale(
-  request: ServerRequest,
-  services: FlowServices,
-  flow: Flow | null,
-): Locale {
-  const wishes = [field(request, 'lang'), flow?.locale ?? '']
-  return services.locales.choose(wishes, header(request, 'accept-language'))
+/** What the reset form must send back: nobody without this flow's cookie can know it. */
+export function formToken(keys: KeyRing, flow: Flow): string {
+  return keys.mac('form', flow.id)
 }
 
-/** What the reset form must send back: nobody without this flow's cookie can know it. */
-export function formToken(services: FlowServices, flow: Flow): string {
-  return services.keys.mac('form', flow.id)
+/** Whether a reset form sent back what it was given, under whichever secret that was. */
+export function isFormToken(keys: KeyRing, flow: Flow, token: string): boolean {
+  return keys.verifies('form', flow.id, token)
 }
 
 // The prefix makes browsers refuse the cookie from any other host or an insecure page (RFC 6265bis §4.1.3).
-function cookieName(config: Config): string {
-  return isSecure(config) ? '__Host-forgot' : 'forgot'
-}
-
-export function isSecure(config: Config): boolean {
-  return config.site.url.startsWith('https:')
+function cookieName({ isSecure }: Config): string {
+  return isSecure ? '__Host-forgot' : 'forgot'
 }

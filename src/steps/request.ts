@@ -1,56 +1,48 @@
-import { field, type ServerRequest } from '../action.ts'
+import { field } from '../action.ts'
 import { parseAddress } from '../address.ts'
-import { clientNetwork, type LimitedAct } from '../limit/limiter.ts'
-import { newAsk } from '../proof/ask.ts'
+import { newResetRequest } from '../proof/reset-request.ts'
 import type { Services } from '../services.ts'
-import { chooseLocale, newFlow, readFlow } from './flow.ts'
+import { newFlow } from './flow.ts'
+import { refusalOf } from './guard.ts'
 import { failure, type Outcome } from './outcome.ts'
+import type { Visit } from './visit.ts'
 
 const toForm: Outcome = { page: 'redirect', step: 'form' }
 
 /** `POST B email`: the same answer and the same work for every address. */
-export async function requestReset(request: ServerRequest, services: Services): Promise<Outcome> {
-  const typed = field(request, 'email')
+export async function requestReset(visit: Visit, services: Services): Promise<Outcome> {
+  const typed = field(visit.request, 'email')
   const email = parseAddress(typed)
   if (email === null) {
     const reason = typed.trim() === '' ? 'email-missing' : 'email-invalid'
     return { page: 'form', email: typed, problems: [{ field: 'email', reason }] }
   }
-  return ask(request, services, { email, isResent: false })
+  return send(email, { isResent: false }, visit, services)
 }
 
 /** `POST B resend`: the same again, for the address of the flow. */
-export async function resend(request: ServerRequest, services: Services): Promise<Outcome> {
-  const email = readFlow(request, services)?.email ?? ''
-  return email === '' ? toForm : ask(request, services, { email, isResent: true })
+export async function resend(visit: Visit, services: Services): Promise<Outcome> {
+  const email = visit.flow?.email ?? ''
+  return email === '' ? toForm : send(email, { isResent: true }, visit, services)
 }
 
 /** `GET B?step=sent`: where to look for the mail. */
-export function showSent(request: ServerRequest, services: Services): Outcome {
-  const flow = readFlow(request, services)
-  return flow === null || flow.resetId === null ? toForm : { page: 'sent', flow }
+export function showSent({ flow }: Visit): Outcome {
+  // Without its cookie a browser would come back here for ever: the page says so.
+  return flow === null || flow.resetId === null ? failure('page-expired') : { page: 'sent', flow }
 }
 
-/** How long this client has to wait before it may do this again; 0 when it may. */
-export function overLimit(
-  act: LimitedAct,
-  request: ServerRequest,
+async function send(
+  email: string,
+  { isResent }: { isResent: boolean },
+  visit: Visit,
   services: Services,
-): Promise<number> {
-  const network = clientNetwork(request.raw?.ip ?? '')
-  return services.limiter.take(act, services.keys.mac('client', network))
-}
-
-async function ask(
-  request: ServerRequest,
-  services: Services,
-  { email, isResent }: { email: string; isResent: boolean },
 ): Promise<Outcome> {
-  const retryAfterMs = await overLimit('request', request, services)
-  if (retryAfterMs > 0) return failure('too-many-requests', { retryAfterMs })
-  const locale = chooseLocale(request, services, readFlow(request, services)).tag
+  const refusal = await refusalOf('request', visit, services)
+  if (refusal !== null) return refusal
+  const locale = visit.locale.tag
   // No account is looked up here: there is nothing that could take longer, or fail, for one that exists.
-  const reset = await services.resets.ask(newAsk(email, locale, services))
+  const reset = await services.resets.request(newResetRequest(email, locale, services))
   services.wake()
   const flow = newFlow(services, {
     email,

@@ -1,4 +1,4 @@
-import { field, has, type ServerRequest } from '../action.ts'
+import { field, has } from '../action.ts'
 import { isForeign } from '../origin.ts'
 import type { Services } from '../services.ts'
 import { changePassword, showDone } from './change.ts'
@@ -6,20 +6,21 @@ import { showForm } from './form.ts'
 import { openLink, showReset } from './open.ts'
 import { failure, type Outcome } from './outcome.ts'
 import { requestReset, resend, showSent } from './request.ts'
+import type { Visit } from './visit.ts'
 
 interface Step {
   readonly method: 'GET' | 'POST'
   /** Whether the request's data asks for this step. */
-  readonly when: (request: ServerRequest) => boolean
-  readonly take: (request: ServerRequest, services: Services) => Promise<Outcome> | Outcome
+  readonly when: (visit: Visit) => boolean
+  readonly take: (visit: Visit, services: Services) => Promise<Outcome> | Outcome
 }
 
-const names = (name: string) => (request: ServerRequest) => field(request, 'step') === name
-const holds = (name: string) => (request: ServerRequest) => has(request, name)
+const names = (step: string) => (visit: Visit) => field(visit.request, 'step') === step
+const holds = (name: string) => (visit: Visit) => has(visit.request, name)
 const always = () => true
 
 /** The flow. The first step whose data is there is taken: the further a visitor has come, the earlier. */
-export const steps: readonly Step[] = [
+const steps: readonly Step[] = [
   { method: 'POST', when: holds('password'), take: changePassword },
   { method: 'POST', when: holds('resend'), take: resend },
   { method: 'POST', when: always, take: requestReset },
@@ -30,11 +31,12 @@ export const steps: readonly Step[] = [
   { method: 'GET', when: always, take: showForm },
 ]
 
-/** Takes the step a request asks for. */
-export async function takeStep(request: ServerRequest, services: Services): Promise<Outcome> {
-  const method = request.method === 'HEAD' ? 'GET' : request.method
-  if (method === 'POST' && isForeign(request, services.config.site.url))
+/** Takes the step a visit asks for. */
+export async function takeStep(visit: Visit, services: Services): Promise<Outcome> {
+  const method = visit.request.method === 'HEAD' ? 'GET' : visit.request.method
+  if (method === 'POST' && isForeign(visit.request, services.config.site.url)) {
     return failure('cross-site')
-  const step = steps.find((each) => each.method === method && each.when(request))
-  return step === undefined ? failure('method-not-allowed') : step.take(request, services)
+  }
+  const step = steps.find((each) => each.method === method && each.when(visit))
+  return step === undefined ? failure('method-not-allowed') : step.take(visit, services)
 }

@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Kysely } from 'kysely'
-import { ForgotError } from '../errors.ts'
+import type { Kysely, Transaction } from 'kysely'
+import { ForgotError, type ForgotErrorCode } from '../errors.ts'
 
-/** One SQL engine, opened: what the store and the user table need to know of it. */
-export interface Engine {
-  // biome-ignore lint/suspicious/noExplicitAny: each user of an engine has tables of its own
-  readonly database: Kysely<any>
+/** What differs between SQL engines. */
+export interface Dialect {
   /** The column type that holds milliseconds since the Unix epoch. */
   readonly timeType: 'integer' | 'bigint'
   /** What ends a CREATE TABLE so that the engine checks the types of its columns. */
@@ -15,7 +13,6 @@ export interface Engine {
    * could not do its work, and `null` when the error is not the engine's.
    */
   judge(error: unknown): 'busy' | 'fault' | null
-  close(): Promise<void>
 }
 
 // Z13: waiting for other writers ends after 5 s, and the request is told to come back.
@@ -23,27 +20,56 @@ const patienceMs = 5000
 const longestPauseMs = 50
 
 /**
- * Runs a statement or a whole transaction, again while another writer is in its way. The waiting is done
- * here, in short pauses, since an engine that waits by itself would stop every other request meanwhile.
- *
- * @throws {ForgotError} `ERR_FORGOT_BUSY` after 5 seconds; `ERR_FORGOT_STORE` when the database fails.
+ * One opened database. Statements and transactions run again while another writer is in their way: the
+ * waiting is done here, in short pauses, since an engine that waits by itself would stop every other
+ * request meanwhile.
  */
-export async function whenFree<T>(engine: Engine, work: () => Promise<T>): Promise<T> {
-  const giveUpAt = performance.now() + patienceMs
-  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
-    try {
-      return await work()
-    } catch (error) {
-      const kind = engine.judge(error)
-      if (kind === null) throw error
-      if (kind === 'fault' || performance.now() > giveUpAt) throw failure(kind, error)
+export class Engine<Tables> {
+  readonly dialect: Dialect
+  readonly #database: Kysely<Tables>
+  readonly #faultCode: ForgotErrorCode
+
+  /** @param faultCode The code of the error that a failing database causes. */
+  constructor(database: Kysely<Tables>, dialect: Dialect, faultCode: ForgotErrorCode) {
+    this.#database = database
+    this.dialect = dialect
+    this.#faultCode = faultCode
+  }
+
+  /**
+   * Runs one statement, or work that is whole in itself.
+   *
+   * @throws {ForgotError} `ERR_FORGOT_BUSY` after 5 seconds; the engine's own code when it fails.
+   */
+  async run<T>(work: (database: Kysely<Tables>) => Promise<T>): Promise<T> {
+    const giveUpAt = performance.now() + patienceMs
+    for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
+      try {
+        return await work(this.#database)
+      } catch (error) {
+        const kind = this.dialect.judge(error)
+        if (kind === null) throw error
+        if (kind === 'fault') throw this.#fault(error)
+        if (performance.now() > giveUpAt) throw busy(error)
+      }
+      await sleep(pauseMs * (0.5 + Math.random()))
     }
-    await sleep(pauseMs * (0.5 + Math.random()))
+  }
+
+  /** Runs a whole transaction, like {@link run}. */
+  transaction<T>(work: (tables: Transaction<Tables>) => Promise<T>): Promise<T> {
+    return this.run((database) => database.transaction().execute(work))
+  }
+
+  close(): Promise<void> {
+    return this.#database.destroy()
+  }
+
+  #fault(cause: unknown): ForgotError {
+    return new ForgotError(this.#faultCode, 'The database has failed', { cause })
   }
 }
 
-function failure(kind: 'busy' | 'fault', cause: unknown): ForgotError {
-  return kind === 'busy'
-    ? new ForgotError('ERR_FORGOT_BUSY', 'The database is held by another writer', { cause })
-    : new ForgotError('ERR_FORGOT_STORE', 'The database has failed', { cause })
+function busy(cause: unknown): ForgotError {
+  return new ForgotError('ERR_FORGOT_BUSY', 'The database is held by another writer', { cause })
 }

@@ -1,25 +1,22 @@
-import type { Kysely } from 'kysely'
-import type { Milliseconds } from '../config/values.ts'
-import { type Engine, whenFree } from './engine.ts'
+import type { Milliseconds } from '../units.ts'
+import type { Engine } from './engine.ts'
 import { toJob } from './rows.ts'
 import type { JobRow, TableNames, Tables } from './schema.ts'
 import type { Jobs, MailJob } from './store.ts'
 
 export class SqlJobs implements Jobs {
-  readonly #engine: Engine
-  readonly #database: Kysely<Tables>
+  readonly #engine: Engine<Tables>
   readonly #names: TableNames
 
-  constructor(engine: Engine, names: TableNames) {
+  constructor(engine: Engine<Tables>, names: TableNames) {
     this.#engine = engine
-    this.#database = engine.database
     this.#names = names
   }
 
   async claim(now: number, leaseMs: Milliseconds, count: number): Promise<MailJob[]> {
     // Choosing and taking in one statement: no other process can take the same job.
-    const rows = await whenFree(this.#engine, () =>
-      this.#database
+    const rows = await this.#engine.run((database) =>
+      database
         .updateTable(this.#names.job)
         .set((row) => ({
           state: 'sending',
@@ -45,7 +42,7 @@ export class SqlJobs implements Jobs {
     await this.#update(id, { due_at: now + leaseMs })
   }
 
-  async sent(id: string, now: number): Promise<void> {
+  async finish(id: string, now: number): Promise<void> {
     await this.#update(id, { state: 'sent', ended_at: now, sealed_address: null, last_error: null })
   }
 
@@ -68,8 +65,8 @@ export class SqlJobs implements Jobs {
 
   /** Changes a claimed job; one that has ended meanwhile stays as it is. */
   async #update(id: string, values: Partial<JobRow>): Promise<void> {
-    await whenFree(this.#engine, () =>
-      this.#database
+    await this.#engine.run((database) =>
+      database
         .updateTable(this.#names.job)
         .set(values)
         .where('id', '=', id)

@@ -1,23 +1,24 @@
-import type { Kysely, Transaction } from 'kysely'
-import { AskTransaction } from './ask.ts'
-import { type Engine, whenFree } from './engine.ts'
+import type { Engine } from './engine.ts'
+import { requestReset, restartReset } from './request.ts'
 import { queueJob, toReset } from './rows.ts'
 import type { TableNames, Tables } from './schema.ts'
-import type { Ask, Assignment, Notice, Reset, Resets } from './store.ts'
+import type { Assignment, Notice, Reset, ResetRequest, Resets } from './store.ts'
 
 export class SqlResets implements Resets {
-  readonly #engine: Engine
-  readonly #database: Kysely<Tables>
+  readonly #engine: Engine<Tables>
   readonly #names: TableNames
 
-  constructor(engine: Engine, names: TableNames) {
+  constructor(engine: Engine<Tables>, names: TableNames) {
     this.#engine = engine
-    this.#database = engine.database
     this.#names = names
   }
 
-  ask(ask: Ask): Promise<Reset> {
-    return this.#transaction((tables) => new AskTransaction(tables, this.#names, ask).run())
+  request(request: ResetRequest): Promise<Reset> {
+    return this.#engine.transaction((tables) => requestReset(tables, this.#names, request))
+  }
+
+  restart(request: ResetRequest): Promise<Reset> {
+    return this.#engine.transaction((tables) => restartReset(tables, this.#names, request))
   }
 
   async findByToken(tokenHash: string): Promise<Reset | null> {
@@ -29,7 +30,7 @@ export class SqlResets implements Resets {
   }
 
   async assign(to: Assignment): Promise<void> {
-    await this.#transaction(async (tables) => {
+    await this.#engine.transaction(async (tables) => {
       await tables
         .updateTable(this.#names.reset)
         .set({ user_id: to.userId, account_mark: to.accountMark, locale: to.locale })
@@ -47,7 +48,7 @@ export class SqlResets implements Resets {
   }
 
   async spend(id: string, now: number, notices: readonly Notice[]): Promise<boolean> {
-    return this.#transaction(async (tables) => {
+    return this.#engine.transaction(async (tables) => {
       // Finding and spending in one statement: two callers cannot both see it live.
       const spent = await tables
         .updateTable(this.#names.reset)
@@ -57,6 +58,13 @@ export class SqlResets implements Resets {
         .where('expires_at', '>', now)
         .executeTakeFirst()
       if (spent.numUpdatedRows === 0n) return false
+      // Those of an earlier try, which came to nothing: one change is told once.
+      await tables
+        .deleteFrom(this.#names.job)
+        .where('reset_id', '=', id)
+        .where('kind', '=', 'changed')
+        .where('state', '=', 'queued')
+        .execute()
       for (const notice of notices) {
         await queueJob(tables, this.#names, {
           id: notice.id,
@@ -64,6 +72,7 @@ export class SqlResets implements Resets {
           reset_id: id,
           subject_key: notice.subjectKey,
           sealed_address: notice.sealedAddress,
+          locale: notice.locale,
           created_at: now,
           expires_at: notice.expiresAt,
           due_at: notice.dueAt,
@@ -74,8 +83,8 @@ export class SqlResets implements Resets {
   }
 
   async confirm(id: string, now: number): Promise<void> {
-    await whenFree(this.#engine, () =>
-      this.#database
+    await this.#engine.run((database) =>
+      database
         .updateTable(this.#names.job)
         .set({ due_at: now })
         .where('reset_id', '=', id)
@@ -86,26 +95,20 @@ export class SqlResets implements Resets {
   }
 
   async release(id: string, now: number): Promise<void> {
-    await this.#transaction(async (tables) => {
-      await tables
+    await this.#engine.run((database) =>
+      database
         .updateTable(this.#names.reset)
         .set({ state: 'live', ended_at: null })
         .where('id', '=', id)
         .where('state', '=', 'used')
         .where('expires_at', '>', now)
-        .execute()
-      await tables
-        .deleteFrom(this.#names.job)
-        .where('reset_id', '=', id)
-        .where('kind', '=', 'changed')
-        .where('state', '=', 'queued')
-        .execute()
-    })
+        .execute(),
+    )
   }
 
   async end(id: string, state: 'expired' | 'revoked', now: number): Promise<void> {
-    await whenFree(this.#engine, () =>
-      this.#database
+    await this.#engine.run((database) =>
+      database
         .updateTable(this.#names.reset)
         .set({ state, ended_at: now })
         .where('id', '=', id)
@@ -115,17 +118,13 @@ export class SqlResets implements Resets {
   }
 
   async #findBy(column: 'id' | 'token_hash', value: string): Promise<Reset | null> {
-    const row = await whenFree(this.#engine, () =>
-      this.#database
+    const row = await this.#engine.run((database) =>
+      database
         .selectFrom(this.#names.reset)
         .selectAll()
         .where(column, '=', value)
         .executeTakeFirst(),
     )
     return row ? toReset(row) : null
-  }
-
-  #transaction<T>(work: (tables: Transaction<Tables>) => Promise<T>): Promise<T> {
-    return whenFree(this.#engine, () => this.#database.transaction().execute(work))
   }
 }

@@ -8,11 +8,12 @@ export interface Tables {
     token_hash: string
     reference: string
     subject_key: string
-    address_key: string
     user_id: string | null
     account_mark: string | null
     locale: string
     state: ResetState
+    /** When the row was made: it may look older than it is, in the place of another. */
+    made_at: number
     created_at: number
     expires_at: number
     /** When it stopped being live. */
@@ -24,6 +25,7 @@ export interface Tables {
     reset_id: string
     subject_key: string
     sealed_address: string | null
+    locale: string
     state: 'queued' | 'sending' | 'sent' | 'dropped' | 'dead'
     attempts: number
     created_at: number

@@ -1,6 +1,5 @@
-import { type Kysely, sql } from 'kysely'
-import { ForgotError } from '../errors.ts'
-import { type Engine, whenFree } from './engine.ts'
+import { sql } from 'kysely'
+import type { Engine } from './engine.ts'
 import { SqlJobs } from './jobs.ts'
 import { migrate } from './migrations.ts'
 import { SqlResets } from './resets.ts'
@@ -11,13 +10,11 @@ import type { Jobs, Resets, Store } from './store.ts'
 export class SqlStore implements Store {
   readonly resets: Resets
   readonly jobs: Jobs
-  readonly #engine: Engine
-  readonly #database: Kysely<Tables>
+  readonly #engine: Engine<Tables>
   readonly #names: TableNames
 
-  private constructor(engine: Engine, names: TableNames) {
+  private constructor(engine: Engine<Tables>, names: TableNames) {
     this.#engine = engine
-    this.#database = engine.database
     this.#names = names
     this.resets = new SqlResets(engine, names)
     this.jobs = new SqlJobs(engine, names)
@@ -29,14 +26,14 @@ export class SqlStore implements Store {
    * @param prefix Put before the names of its tables.
    * @throws {ForgotError} `ERR_FORGOT_STORE` when the tables cannot be made or are too new.
    */
-  static async open(engine: Engine, prefix: string): Promise<SqlStore> {
-    await whenFree(engine, () => migrate(engine, prefix))
+  static async open(engine: Engine<Tables>, prefix: string): Promise<SqlStore> {
+    await migrate(engine, prefix)
     return new SqlStore(engine, tableNames(prefix))
   }
 
-  async prune(now: number, before: number, count: number): Promise<number> {
-    await whenFree(this.#engine, () =>
-      this.#database
+  async prune(now: number, before: number, count: number): Promise<boolean> {
+    await this.#engine.run((database) =>
+      database
         .updateTable(this.#names.reset)
         .set((row) => ({ state: 'expired', ended_at: row.ref('expires_at') }))
         .where('state', '=', 'live')
@@ -45,25 +42,22 @@ export class SqlStore implements Store {
     )
     const resets = await this.#deleteEnded(this.#names.reset, before, count)
     const jobs = await this.#deleteEnded(this.#names.job, before, count)
-    return resets + jobs
+    return resets === count || jobs === count
   }
 
   async check(): Promise<void> {
-    try {
-      await sql`select 1 from ${sql.table(this.#names.reset)} limit 1`.execute(this.#database)
-    } catch (cause) {
-      throw new ForgotError('ERR_FORGOT_STORE', 'The store does not answer', { cause })
-    }
+    const query = sql`select 1 from ${sql.table(this.#names.reset)} limit 1`
+    await this.#engine.run((database) => query.execute(database))
   }
 
-  async close(): Promise<void> {
-    await this.#engine.close()
+  close(): Promise<void> {
+    return this.#engine.close()
   }
 
   /** In batches: a long delete would keep every request waiting. */
   async #deleteEnded(table: keyof Tables, before: number, count: number): Promise<number> {
-    const result = await whenFree(this.#engine, () =>
-      this.#database
+    const result = await this.#engine.run((database) =>
+      database
         .deleteFrom(table)
         .where('id', 'in', (inner) =>
           inner.selectFrom(table).select('id').where('ended_at', '<', before).limit(count),

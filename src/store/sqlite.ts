@@ -14,69 +14,76 @@ import {
   SqliteDriver,
   type SqliteStatement,
 } from 'kysely'
-import { ForgotError } from '../errors.ts'
-import type { Engine } from './engine.ts'
+import { ForgotError, type ForgotErrorCode } from '../errors.ts'
+import { Engine, type Dialect as EngineDialect } from './engine.ts'
 
 /**
- * Opens the SQLite file of a `sqlite:<file>` URL.
+ * Opens the SQLite file of a `sqlite:<file>` URL for this module's own tables: the file and its folder are
+ * made where there are none.
  *
- * @param mode `own` makes the file and its folder and sets them up for this module; `foreign` opens a
- *   database that belongs to the site, as it is.
  * @throws {ForgotError} `ERR_FORGOT_STORE` when it cannot be opened.
  */
-export function openSqlite(url: string, mode: 'own' | 'foreign'): Engine {
-  const file = url.slice('sqlite:'.length)
-  const connection = mode === 'own' ? openOwn(file) : openForeign(file)
-  // better-sqlite3 waits for a lock by stopping the whole process; `whenFree` waits instead.
-  connection.pragma('busy_timeout = 0')
-  const database = new Kysely<never>({ dialect: new Dialect({ database: cached(connection) }) })
-  return {
-    database,
-    timeType: 'integer',
-    tableOptions: 'strict',
-    judge: (error) => {
-      if (!(error instanceof Database.SqliteError)) return null
-      return error.code.startsWith('SQLITE_BUSY') ? 'busy' : 'fault'
-    },
-    close: () => database.destroy(),
+export function openOwnSqlite<Tables>(url: string): Engine<Tables> {
+  const file = fileOf(url)
+  try {
+    return toEngine(openOwn(file), 'ERR_FORGOT_STORE')
+  } catch (error) {
+    throw cannotOpen('ERR_FORGOT_STORE', file, error)
   }
+}
+
+/**
+ * Opens a database that belongs to the site, as it is.
+ *
+ * @throws {ForgotError} `ERR_FORGOT_USERS` when it cannot be opened.
+ */
+export function openSiteSqlite<Tables>(url: string): Engine<Tables> {
+  const file = fileOf(url)
+  try {
+    return toEngine(new Database(file, { fileMustExist: true }), 'ERR_FORGOT_USERS')
+  } catch (error) {
+    throw cannotOpen('ERR_FORGOT_USERS', file, error)
+  }
+}
+
+const dialect: EngineDialect = {
+  timeType: 'integer',
+  tableOptions: 'strict',
+  judge: (error) => {
+    if (!(error instanceof Database.SqliteError)) return null
+    return /^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/.test(error.code) ? 'busy' : 'fault'
+  },
+}
+
+function toEngine<Tables>(connection: Database.Database, code: ForgotErrorCode): Engine<Tables> {
+  // better-sqlite3 waits for a lock by stopping the whole process; the engine waits instead.
+  connection.pragma('busy_timeout = 0')
+  const database = new Kysely<Tables>({ dialect: new Dialect({ database: cached(connection) }) })
+  return new Engine(database, dialect, code)
 }
 
 function openOwn(file: string): Database.Database {
-  try {
-    const isNew = file !== ':memory:' && !existsSync(file)
-    if (isNew) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
-    const connection = new Database(file)
-    // Its write-ahead log and index take the mode of the file.
-    if (isNew) chmodSync(file, 0o600)
-    connection.pragma('journal_mode = WAL')
-    // A request that was answered survives a power cut.
-    connection.pragma('synchronous = FULL')
-    connection.pragma('secure_delete = ON')
-    connection.pragma('trusted_schema = OFF')
-    return connection
-  } catch (error) {
-    throw cannotOpen(file, error)
-  }
+  const isNew = file !== ':memory:' && !existsSync(file)
+  if (isNew) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  const connection = new Database(file)
+  // Its write-ahead log and index take the mode of the file.
+  if (isNew) chmodSync(file, 0o600)
+  connection.pragma('journal_mode = WAL')
+  // A request that was answered survives a power cut.
+  connection.pragma('synchronous = FULL')
+  connection.pragma('secure_delete = ON')
+  connection.pragma('trusted_schema = OFF')
+  return connection
 }
 
-function openForeign(file: string): Database.Database {
-  try {
-    return new Database(file, { fileMustExist: true })
-  } catch (error) {
-    throw cannotOpen(file, error)
-  }
+function fileOf(url: string): string {
+  return url.slice('sqlite:'.length)
 }
 
-function cannotOpen(file: string, cause: unknown): ForgotError {
+function cannotOpen(code: ForgotErrorCode, file: string, cause: unknown): ForgotError {
   const why = cause instanceof Error ? cause.message : String(cause)
-  return new ForgotError(
-    'ERR_FORGOT_STORE',
-    `The SQLite database ${file} cannot be opened: ${why}`,
-    {
-      cause,
-    },
-  )
+  const message = `The SQLite database ${file} cannot be opened: ${why}`
+  return new ForgotError(code, message, { cause })
 }
 
 /** The connection with each statement prepared once: Kysely asks for the same few again and again. */

@@ -1,4 +1,4 @@
-import type { Limit, Milliseconds } from '../config/values.ts'
+import type { Limit, Milliseconds } from '../units.ts'
 
 /** `live` can be used; every other state is the end, and no clock that jumps back returns from it. */
 export type ResetState = 'live' | 'used' | 'replaced' | 'expired' | 'revoked'
@@ -9,29 +9,32 @@ export interface Reset {
   /** SHA-256 of the link's token, which itself is stored nowhere. */
   readonly tokenHash: string
   readonly reference: string
+  /** MAC of the address without its letter case. */
+  readonly subjectKey: string
   /** `null` until the courier has found the account, and for ever when there is none. */
   readonly userId: string | null
   /** MAC of the account's version when the secret was mailed: a changed account ends the recovery. */
   readonly accountMark: string | null
-  /** The language of the mail, once it is known; until then that of the page. */
+  /** The language of the page it was asked for on, and of the mail once one was sent. */
   readonly locale: string
   readonly state: ResetState
   readonly createdAt: number
   readonly expiresAt: number
 }
 
+/** MACs of one value, under each of the site's secrets: the first is stored, any of them is found. */
+export type Keys = readonly [string, ...string[]]
+
 /** What a visitor asks for by typing an address, known or not: the two are stored alike. */
-export interface Ask {
+export interface ResetRequest {
   /** Identifies the reset that is made when none can be used again. */
   readonly id: string
   readonly tokenHash: string
   readonly reference: string
   /** Identifies the mail, should one be granted. */
   readonly jobId: string
-  /** MACs of the address without its letter case, the newest secret's first: the limits count by them. */
-  readonly subjectKeys: readonly string[]
-  /** MACs of the address as typed, the newest secret's first: an open reset is found by them. */
-  readonly addressKeys: readonly string[]
+  /** MACs of the address without its letter case: open resets are found, and limits counted, by them. */
+  readonly subjectKeys: Keys
   /** The typed address, sealed: the mail job holds it until it is processed. */
   readonly sealedAddress: string
   readonly locale: string
@@ -53,6 +56,7 @@ export interface Assignment {
 export interface Notice {
   readonly id: string
   readonly subjectKey: string
+  readonly locale: string
   readonly sealedAddress: string
   /** When to look whether the password was written, should nobody have reported it. */
   readonly dueAt: number
@@ -63,9 +67,16 @@ export interface Notice {
 export interface Resets {
   /**
    * Answers a request in one transaction: finds the address's live reset, or makes one when there is none
-   * or it is past half of its life, and queues a mail unless a limit forbids it.
+   * or it is past half of its life, and queues a mail unless a limit forbids it. What the visitor is shown
+   * of it, its reference and its end, depends on what was asked for the address before, and never on what
+   * became of it: else it would tell whether there is an account, and when a link was used.
    */
-  ask(ask: Ask): Promise<Reset>
+  request(request: ResetRequest): Promise<Reset>
+  /**
+   * Makes a reset in the place of one that its account cannot use any more, with the same reference and end,
+   * and queues its mail.
+   */
+  restart(request: ResetRequest): Promise<Reset>
   findByToken(tokenHash: string): Promise<Reset | null>
   find(id: string): Promise<Reset | null>
   /** Names the account a live reset belongs to and ends the account's other ones. */
@@ -77,7 +88,10 @@ export interface Resets {
   spend(id: string, now: number, notices: readonly Notice[]): Promise<boolean>
   /** The password was written: its notices may go. */
   confirm(id: string, now: number): Promise<void>
-  /** The password was not written: the reset lives on and its notices are withdrawn. */
+  /**
+   * The password was not written, or that is not certain: the reset lives on. Its notices stay: whether
+   * there is anything to tell is seen when they are due.
+   */
   release(id: string, now: number): Promise<void>
   /** Ends a live reset that was found expired, or whose account has changed. */
   end(id: string, state: 'expired' | 'revoked', now: number): Promise<void>
@@ -92,6 +106,8 @@ export interface MailJob {
   readonly resetId: string
   /** The address it is about, sealed; `null` once the mail is sent or given up. */
   readonly sealedAddress: string | null
+  /** The language of the page it was asked for on. */
+  readonly locale: string
   /** How often it has been tried, this time included. */
   readonly attempts: number
   readonly createdAt: number
@@ -105,7 +121,7 @@ export interface Jobs {
   /** Keeps a claimed job for `leaseMs` more. */
   renew(id: string, now: number, leaseMs: Milliseconds): Promise<void>
   /** Ends a job that was sent. */
-  sent(id: string, now: number): Promise<void>
+  finish(id: string, now: number): Promise<void>
   /** Ends a job that nobody is to be mailed for. */
   drop(id: string, now: number): Promise<void>
   /** Puts a job back until `dueAt`; `error` tells the owner why and holds no address. */
@@ -118,8 +134,11 @@ export interface Jobs {
 export interface Store {
   readonly resets: Resets
   readonly jobs: Jobs
-  /** Ends what has expired and deletes what ended before `before`, at most `count` rows of each kind. */
-  prune(now: number, before: number, count: number): Promise<number>
+  /**
+   * Ends what has expired and deletes what ended before `before`, at most `count` rows of each kind. Whether
+   * there may be more to delete.
+   */
+  prune(now: number, before: number, count: number): Promise<boolean>
   /** Resolves when the database answers. */
   check(): Promise<void>
   close(): Promise<void>

@@ -15,7 +15,4 @@ export interface Users {
    * the given one; `false` when it is not. Repeating it is harmless.
    */
   setPassword(user: User, hash: string): Promise<boolean>
-  /** Resolves when the accounts can be reached. */
-  check(): Promise<void>
-  close(): Promise<void>
 }

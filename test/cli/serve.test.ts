@@ -92,8 +92,18 @@ describe('serve, beside a site of its own', () => {
     const second = run(['serve', '--config', file], { FORGOT_SERVER__PORT: String(port) })
     await second.listening()
     const visitors = [site.visitor(), new Visitor(`http://127.0.0.1:${port}`)]
-    await Promise.all(visitors.map((visitor) => visitor.post(route, { email: alice.email })))
-    const mails = await site.smtp.to(alice.email, 2)
+    const asked = await Promise.all(
+      visitors.map((visitor) => visitor.post(route, { email: alice.email })),
+    )
+    expect(asked.map((page) => page.status)).toEqual([303, 303])
+    const mails = await site.smtp.to(alice.email, 2).catch((e) => {
+      console.log(
+        site.rows('select * from mail_job'),
+        site.rows('select * from password_reset'),
+        running.map((c) => c.output + c.errors).join('\n---\n'),
+      )
+      throw e
+    })
     expect(linkIn(mails[0])).toBe(linkIn(mails[1]))
     const links = visitors.map(async (visitor) =>
       visitor.follow(await visitor.get(`${route}?${linkIn(mails[0]).split('?')[1]}`)),
@@ -168,7 +178,7 @@ describe('what cannot be used', () => {
   it.each([
     [['serve', '--confg', 'x'], '--confg'],
     [['srve'], 'There is no command srve'],
-    [['serve', '--config', 'none.yaml'], 'none.yaml: there is no such file'],
+    [['serve', '--config', 'none.yaml'], 'none.yaml: there is no file'],
     [['config'], 'say "config example"'],
   ])('%j ends with 2', async (args, message) => {
     const cli = run(args)

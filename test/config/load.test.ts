@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ConfigInput } from '../../src/config/config.ts'
-import { configSchema, documentConfig } from '../../src/config/document.ts'
-import { loadConfig, nearest } from '../../src/config/load.ts'
+import { documentConfig } from '../../src/config/document.ts'
+import { configSchema } from '../../src/config/keys.ts'
+import { loadConfig } from '../../src/config/load.ts'
+import { nearest } from '../../src/config/nearest.ts'
 import { ForgotError } from '../../src/errors.ts'
 import { secret } from '../support/site.ts'
 
@@ -25,7 +27,7 @@ function write(name: string, text: string): string {
 /** The problems of a configuration, without the folder's name. */
 function problemsOf(from: string | ConfigInput, env: Record<string, string> = {}): string[] {
   try {
-    loadConfig(from, env)
+    loadConfig(from, { env })
     return []
   } catch (error) {
     expect(error).toBeInstanceOf(ForgotError)
@@ -36,7 +38,7 @@ function problemsOf(from: string | ConfigInput, env: Record<string, string> = {}
 
 describe('a configuration', () => {
   it('is complete, frozen and in milliseconds', () => {
-    const config = loadConfig({ limits: { perAccount: ['1/60s', '5/1h'] } }, {})
+    const config = loadConfig({ limits: { perAccount: ['1/60s', '5/1h'] } }, { env: {} })
     expect(config.recovery.linkLifetime).toBe(3_600_000)
     expect(config.mail.retries).toEqual([5000, 30_000, 120_000, 300_000])
     expect(config.limits.perAccount).toEqual([
@@ -49,23 +51,24 @@ describe('a configuration', () => {
   })
 
   it('takes the paths in a file as relative to it', () => {
-    const config = loadConfig(write('c.yaml', 'store: { url: sqlite:x/y.db }'), {})
+    const config = loadConfig(write('c.yaml', 'store: { url: sqlite:x/y.db }'), { env: {} })
     expect(config.store.url).toBe(`sqlite:${folder}/x/y.db`)
     expect(config.dataDir).toBe(join(folder, 'data'))
   })
 
   it('uses the folders beside a file where there are any', () => {
     const file = write('c.yaml', '')
-    expect(loadConfig(file, {})).toMatchObject({ templates: null, locales: { dir: null } })
+    expect(loadConfig(file, { env: {} })).toMatchObject({ templates: null, locales: { dir: null } })
     mkdirSync(join(folder, 'templates'))
     mkdirSync(join(folder, 'locales'))
-    expect(loadConfig(file, {}).templates).toBe(join(folder, 'templates'))
-    expect(loadConfig(file, {}).locales.dir).toBe(join(folder, 'locales'))
+    expect(loadConfig(file, { env: {} }).templates).toBe(join(folder, 'templates'))
+    expect(loadConfig(file, { env: {} }).locales.dir).toBe(join(folder, 'locales'))
   })
 
   it('sends mail from the site’s own host unless told otherwise', () => {
     const from = (site: ConfigInput['site'], smtp: ConfigInput['smtp'] = {}) =>
-      loadConfig({ site: site ?? {}, smtp }, {}).smtp.from
+      loadConfig({ site: site ?? {}, smtp: { host: 'smtp.r.example', ...smtp } }, { env: {} }).smtp
+        .from
     expect(from({ name: 'R', url: 'https://r.example' })).toEqual({
       name: 'R',
       email: 'no-reply@r.example',
@@ -82,8 +85,8 @@ describe('a configuration', () => {
       'c.yaml',
       'imports: [base.yaml]\nsite: { name: Own }\nlocales: { offer: [en] }',
     )
-    expect(loadConfig(file, {}).site).toMatchObject({ name: 'Own', loginUrl: '/in' })
-    expect(loadConfig(file, {}).locales.offer).toEqual(['en'])
+    expect(loadConfig(file, { env: {} }).site).toMatchObject({ name: 'Own', loginUrl: '/in' })
+    expect(loadConfig(file, { env: {} }).locales.offer).toEqual(['en'])
   })
 
   it('names the imported file that is wrong, and one that imports itself', () => {
@@ -103,7 +106,7 @@ describe('the environment', () => {
       'c.yaml',
       'site: { name: "${NAME} ${PLACE:-Riverside} $${X} $5" }\nserver: { port: "${PORT}", trustProxy: "${PROXY}" }',
     )
-    const config = loadConfig(file, { NAME: 'The', PORT: '8080', PROXY: 'true' })
+    const config = loadConfig(file, { env: { NAME: 'The', PORT: '8080', PROXY: 'true' } })
     expect(config.site.name).toBe('The Riverside ${X} $5')
     expect(config.server).toMatchObject({ port: 8080, trustProxy: true })
   })
@@ -121,13 +124,15 @@ describe('the environment', () => {
 
   it('overrides any key, in whatever type the key has', () => {
     const config = loadConfig(write('c.yaml', 'smtp: { user: a }'), {
-      FORGOT_SMTP__USER: 'b',
-      FORGOT_SMTP__PASS: '12345',
-      FORGOT_SMTP__PORT: '25',
-      FORGOT_SITE__LOGIN_URL: '/in',
-      FORGOT_LOCALES__OFFER: '[en, fr]',
-      FORGOT_PASSWORD__CONFIRM: 'true',
-      FORGOT_SMTP__REPLYTO: '',
+      env: {
+        FORGOT_SMTP__USER: 'b',
+        FORGOT_SMTP__PASS: '12345',
+        FORGOT_SMTP__PORT: '25',
+        FORGOT_SITE__LOGIN_URL: '/in',
+        FORGOT_LOCALES__OFFER: '[en, fr]',
+        FORGOT_PASSWORD__CONFIRM: 'true',
+        FORGOT_SMTP__REPLYTO: '',
+      },
     })
     expect(config.smtp).toMatchObject({ user: 'b', pass: '12345', port: 25, replyTo: null })
     expect(config.site.loginUrl).toBe('/in')
@@ -137,7 +142,7 @@ describe('the environment', () => {
 
   it('reads a secret from a file and refuses two sources of one key', () => {
     const file = write('secret', `${secret}\n`)
-    expect(loadConfig({}, { FORGOT_SECRET_FILE: file }).secrets).toEqual([secret])
+    expect(loadConfig({}, { env: { FORGOT_SECRET_FILE: file } }).secrets).toEqual([secret])
     expect(problemsOf({}, { FORGOT_SECRET_FILE: file, FORGOT_SECRET: secret })[0]).toContain(
       'sets the same key',
     )
@@ -178,28 +183,32 @@ theme: { accent: blue, logo: none.svg }
       'c.yaml:4:36 server.trustProxy: must be true, false or the addresses of your proxies, such as 127.0.0.1 or 10.0.0.0/8: how many there are can be spoofed',
       'c.yaml:5:27 recovery.linkLifetime: must be a duration from 1s to 24h, such as 90s, 10m or 1h',
       'c.yaml:6:11 routes["user/forgot"]: must be a path such as /user/login: no host, query or blanks',
-      'c.yaml:7:23 limits.perAccount: must be count/duration, a list of them such as [1/60s, 5/1h], or off',
-      'c.yaml:7:39 limits.perClient: must be count/duration, such as 5/1h, or off',
+      'c.yaml:7:23 limits.perAccount: must be count/duration, a list of them such as [1/60s, 5/1h], 24d at most, or off',
+      'c.yaml:7:39 limits.perClient: must be count/duration, such as 5/1h and 24d at most, or off',
       'c.yaml:8:7 smtp.user: is required with smtp.pass',
       'c.yaml:8:33 smtp.from.email: must be an e-mail address',
       'c.yaml:9:8 users.url: is required',
       'c.yaml:10:9 secret: must be 32 random bytes or more: make one with "openssl rand -hex 32"',
       'c.yaml:11:24 locales.offer[1]: must be a language such as fr or pt-BR',
       'c.yaml:12:18 theme.accent: must be a colour such as #1d4ed8',
-      'c.yaml:12:30 theme.logo: cannot be read (ENOENT)',
+      'c.yaml:12:30 theme.logo: there is no file none.svg',
     ])
   })
 
   it.each([
     ['a tag', 'a: !!js/function x', 'c.yaml:1:4 Unresolved tag: tag:yaml.org,2002:js/function'],
-    ['a key twice', 'site:\n  name: a\n  name: b', 'c.yaml:3:3 Map keys must be unique'],
+    [
+      'a key twice',
+      'site:\n  name: a\n  name: b',
+      'c.yaml:3:3 this key stands here for the second time',
+    ],
     ['a list', '- a', 'c.yaml:1:1 must be keys and values'],
   ])('is refused for %s', (_, text, problem) => {
     expect(problemsOf(write('c.yaml', text))).toEqual([problem])
   })
 
   it('is refused when it is not there', () => {
-    expect(problemsOf(join(folder, 'none.yaml'))).toEqual(['none.yaml: there is no such file'])
+    expect(problemsOf(join(folder, 'none.yaml'))).toEqual(['none.yaml: there is no file none.yaml'])
   })
 
   it('never repeats a value, which may be a secret', () => {
@@ -220,12 +229,12 @@ theme: { accent: blue, logo: none.svg }
     expect(({} as Record<string, unknown>)['polluted']).toBeUndefined()
   })
 
-  it('is one of the demo, in production', () => {
+  it('is one of the demo, or over http, where others than the owner may come', () => {
     const production = { NODE_ENV: 'production' }
     expect(problemsOf(write('c.yaml', 'site: { url: http://site.example }'), production)).toEqual([
+      'c.yaml:1:1 smtp.host: is required unless site.url is this machine: the built-in mailbox shows every link',
       'c.yaml:1:1 users: is required in production: the demo accounts are for trying only',
-      'c.yaml:1:1 smtp.host: is required in production: the built-in mailbox shows every link',
-      'c.yaml:1:14 site.url: must be https in production: a link over http can be read on its way',
+      'c.yaml:1:14 site.url: must be https, except on this machine: a link over http can be read on its way',
     ])
     expect(
       problemsOf(
@@ -233,6 +242,20 @@ theme: { accent: blue, logo: none.svg }
         production,
       ),
     ).toEqual([])
+  })
+
+  it('is one whose mail server is given half of a sign-in', () => {
+    expect(problemsOf({ smtp: { user: 'me' } })).toEqual([
+      'configuration smtp.pass: is required with smtp.user',
+    ])
+  })
+
+  it('is none when the accounts are given in code', () => {
+    const values = { site: { url: 'https://site.example' }, smtp: { host: 'm' } }
+    const env = { NODE_ENV: 'production' }
+    expect(() => loadConfig(values, { env })).toThrow(/users: is required/)
+    expect(loadConfig(values, { env, hasUsers: true }).site.url).toBe('https://site.example')
+    expect(() => loadConfig({}, { env: {}, hasUsers: true })).toThrow(/site\.url: is required/)
   })
 
   it('is one that mails links without saying where the site is', () => {
@@ -264,9 +287,12 @@ describe('config.yaml', () => {
       dataDir: ___,
       store: ____,
       ...config
-    } = loadConfig('config.yaml', {})
+    } = loadConfig('config.yaml', { env: {} })
     expect(config).toEqual(
-      expect.objectContaining({ smtp: loadConfig({}, {}).smtp, site: loadConfig({}, {}).site }),
+      expect.objectContaining({
+        smtp: loadConfig({}, { env: {} }).smtp,
+        site: loadConfig({}, { env: {} }).site,
+      }),
     )
   })
 
@@ -280,7 +306,7 @@ describe('config.yaml', () => {
         walk(inner, `${path}${key}.`)
       }
     }
-    walk(configSchema() as Record<string, unknown>, '')
+    walk(configSchema as Record<string, unknown>, '')
     expect(silent).toEqual([])
   })
 })

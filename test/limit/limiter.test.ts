@@ -1,21 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { clientNetwork } from '../../src/limit/limiter.ts'
 import { MemoryLimiter } from '../../src/limit/memory.ts'
-
-describe('a client', () => {
-  it.each([
-    ['203.0.113.7', '203.0.113.7'],
-    ['::ffff:203.0.113.7', '203.0.113.7'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2'],
-    ['2001:0DB8:0001:0002::9', '2001:db8:1:2'],
-    ['2001:db8::1', '2001:db8:0:0'],
-    ['::1', '0:0:0:0'],
-    ['fe80::1%eth0', 'fe80:0:0:0'],
-  ])('at %s is known as %s', (ip, network) => {
-    expect(clientNetwork(ip)).toBe(network)
-  })
-})
 
 describe('counting', () => {
   const limit = { count: 2, windowMs: 200 }

@@ -17,7 +17,7 @@ const message: Message = {
   language: 'en',
 }
 
-const smtp = (over: object) => loadConfig({ smtp: { timeout: '500ms', ...over } }, {}).smtp
+const smtp = (over: object) => loadConfig({ smtp: { timeout: '500ms', ...over } }, { env: {} }).smtp
 
 /** Sends one mail to a sink; what became of it. */
 async function send(sink: SmtpSink, over: object = {}, mail: Message = message) {

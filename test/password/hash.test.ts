@@ -4,7 +4,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
 import { WorkerPasswords } from '../../src/password/hash.ts'
 
-const rules = loadConfig({ password: { cost: 4 } }, {}).password
+const rules = loadConfig({ password: { cost: 4 } }, { env: {} }).password
 const context = { email: 'alice@site.example', siteName: 'Riverside' }
 let passwords = new WorkerPasswords(rules)
 

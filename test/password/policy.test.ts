@@ -4,7 +4,7 @@ import { isCommon } from '../../src/password/common.ts'
 import { normalizePassword } from '../../src/password/passwords.ts'
 import { checkPassword } from '../../src/password/policy.ts'
 
-const rules = loadConfig({}, {}).password
+const rules = loadConfig({}, { env: {} }).password
 const argon = { ...rules, hash: 'argon2id' } as const
 const context = { email: 'wonderland@site.example', siteName: 'Riverside' }
 const reason = (password: string, over = rules) =>

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { randomId } from '../../src/proof/secret.ts'
-import type { Ask, Notice, Store } from '../../src/store/store.ts'
+import type { Notice, ResetRequest, Store } from '../../src/store/store.ts'
 import { hours, minutes, seconds } from '../support/clock.ts'
 
 /** What a test of a store implementation gives the contract. */
@@ -13,14 +13,13 @@ export interface StoreFixture {
 
 const now = 1_800_000_000_000
 
-export function ask(address: string, over: Partial<Ask> = {}): Ask {
+export function resetRequest(address: string, over: Partial<ResetRequest> = {}): ResetRequest {
   return {
     id: randomId(),
     tokenHash: randomId(),
     reference: randomId().slice(0, 8),
     jobId: randomId(),
     subjectKeys: [`subject of ${address.toLowerCase()}`],
-    addressKeys: [`address of ${address}`],
     sealedAddress: `sealed ${address}`,
     locale: 'en',
     now,
@@ -34,6 +33,7 @@ function notice(): Notice {
   return {
     id: randomId(),
     subjectKey: 'subject',
+    locale: 'en',
     sealedAddress: 'sealed',
     dueAt: now + seconds(10),
     expiresAt: now + hours(24),
@@ -64,7 +64,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
 
     describe('when asked', () => {
       it('makes a live reset and queues one mail', async () => {
-        const reset = await store.resets.ask(ask('alice'))
+        const reset = await store.resets.request(resetRequest('alice'))
         expect(reset).toMatchObject({ state: 'live', userId: null, accountMark: null })
         expect(reset.expiresAt).toBe(now + hours(1))
         const jobs = await store.jobs.claim(now, seconds(15), 10)
@@ -74,30 +74,70 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
       })
 
       it('uses the live reset again in the first half of its life, and mails it again', async () => {
-        const first = await store.resets.ask(ask('alice'))
-        const second = await store.resets.ask(ask('alice', { now: now + minutes(29) }))
+        const first = await store.resets.request(resetRequest('alice'))
+        const second = await store.resets.request(resetRequest('alice', { now: now + minutes(29) }))
         expect(second).toEqual(first)
         expect(await store.jobs.claim(now + minutes(29), seconds(15), 10)).toHaveLength(2)
       })
 
       it('replaces it in the second half', async () => {
-        const first = await store.resets.ask(ask('alice'))
-        const second = await store.resets.ask(ask('alice', { now: now + minutes(30) }))
+        const first = await store.resets.request(resetRequest('alice'))
+        const second = await store.resets.request(resetRequest('alice', { now: now + minutes(30) }))
         expect(second.id).not.toBe(first.id)
         expect((await store.resets.find(first.id))?.state).toBe('replaced')
       })
 
+      it('shows the same after the link was used, and mails another one', async () => {
+        const first = await store.resets.request(resetRequest('alice'))
+        await store.resets.spend(first.id, now, [])
+        const later = now + minutes(10)
+        const second = await store.resets.request(resetRequest('alice', { now: later }))
+        const { reference, createdAt, expiresAt } = first
+        expect(second).toMatchObject({ reference, createdAt, expiresAt, state: 'live' })
+        expect([second.id, second.tokenHash]).not.toEqual([first.id, first.tokenHash])
+        // A third finds the second, which looks as old as the first.
+        const third = await store.resets.request(resetRequest('alice', { now: later }))
+        expect(third.id).toBe(second.id)
+        const afterHalf = await store.resets.request(
+          resetRequest('alice', { now: now + minutes(31) }),
+        )
+        expect(afterHalf.reference).not.toBe(reference)
+      })
+
       it('finds the reset under an older key', async () => {
-        const first = await store.resets.ask(ask('alice', { addressKeys: ['old'] }))
-        const second = await store.resets.ask(ask('alice', { addressKeys: ['new', 'old'] }))
+        const first = await store.resets.request(resetRequest('alice', { subjectKeys: ['old'] }))
+        const second = await store.resets.request(
+          resetRequest('alice', { subjectKeys: ['new', 'old'] }),
+        )
         expect(second.id).toBe(first.id)
       })
 
-      it('keeps addresses apart that differ in case, and counts them as one', async () => {
+      it('takes an address in any letter case for the same', async () => {
         const limits = [{ count: 1, windowMs: minutes(1) }]
-        const one = await store.resets.ask(ask('Bob', { limits }))
-        const other = await store.resets.ask(ask('bob', { limits }))
-        expect(other.id).not.toBe(one.id)
+        const one = await store.resets.request(resetRequest('Bob', { limits }))
+        const other = await store.resets.request(resetRequest('bob', { limits }))
+        expect(other.id).toBe(one.id)
+        expect(await store.jobs.claim(now, seconds(15), 10)).toHaveLength(1)
+      })
+
+      it('can be made to begin again, for an account that cannot use the first', async () => {
+        const first = await store.resets.request(resetRequest('alice'))
+        const again = await store.resets.restart(resetRequest('alice', { now: now + seconds(1) }))
+        const { reference, expiresAt } = first
+        expect(again).toMatchObject({ reference, expiresAt, state: 'live' })
+        expect(again.id).not.toBe(first.id)
+        expect((await store.resets.find(first.id))?.state).toBe('live')
+        expect(await store.jobs.claim(now + seconds(1), seconds(15), 10)).toHaveLength(2)
+      })
+
+      it('lets a clock that was wrong neither keep a link for longer nor hold back a mail', async () => {
+        const limits = [{ count: 1, windowMs: minutes(1) }]
+        const ahead = await store.resets.request(
+          resetRequest('alice', { limits, now: now + hours(2) }),
+        )
+        const right = await store.resets.request(resetRequest('alice', { limits }))
+        expect(right.id).not.toBe(ahead.id)
+        expect(right.expiresAt).toBe(now + hours(1))
         expect(await store.jobs.claim(now, seconds(15), 10)).toHaveLength(1)
       })
 
@@ -106,7 +146,8 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
           { count: 1, windowMs: minutes(1) },
           { count: 2, windowMs: hours(1) },
         ]
-        const at = (time: number) => store.resets.ask(ask('alice', { limits, now: time }))
+        const at = (time: number) =>
+          store.resets.request(resetRequest('alice', { limits, now: time }))
         const first = await at(now)
         expect((await at(now + seconds(59))).id).toBe(first.id)
         await at(now + seconds(61))
@@ -119,12 +160,12 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
       })
 
       it('never returns to a reset that has expired, even when the clock jumps back', async () => {
-        const first = await store.resets.ask(ask('alice'))
-        const second = await store.resets.ask(ask('alice', { now: now + hours(1) }))
+        const first = await store.resets.request(resetRequest('alice'))
+        const second = await store.resets.request(resetRequest('alice', { now: now + hours(1) }))
         expect(second.id).not.toBe(first.id)
         expect((await store.resets.find(first.id))?.state).toBe('expired')
-        const third = await store.resets.ask(ask('alice', { now: now - hours(3) }))
-        expect(third.id).toBe(second.id)
+        await store.resets.request(resetRequest('alice', { now: now - hours(3) }))
+        expect((await store.resets.find(first.id))?.state).toBe('expired')
       })
 
       it('grants one of many simultaneous requests', async () => {
@@ -132,7 +173,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         const stores = [store, ...others]
         const resets = await Promise.all(
           Array.from({ length: 20 }, (_, index) =>
-            stores[index % stores.length]?.resets.ask(ask('alice', { limits })),
+            stores[index % stores.length]?.resets.request(resetRequest('alice', { limits })),
           ),
         )
         expect(new Set(resets.map((reset) => reset?.id)).size).toBe(1)
@@ -142,9 +183,9 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
 
     describe('an account', () => {
       it('is named once and ends its other resets', async () => {
-        const one = await store.resets.ask(ask('Bob'))
+        const one = await store.resets.request(resetRequest('alice'))
         await store.resets.assign({ ...assignment, resetId: one.id })
-        const other = await store.resets.ask(ask('bob'))
+        const other = await store.resets.request(resetRequest('alice.alias'))
         await store.resets.assign({ ...assignment, resetId: other.id })
         expect(await store.resets.find(other.id)).toMatchObject({
           userId: '7',
@@ -155,7 +196,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
       })
 
       it('cannot be named on a reset that has ended', async () => {
-        const reset = await store.resets.ask(ask('alice'))
+        const reset = await store.resets.request(resetRequest('alice'))
         await store.resets.end(reset.id, 'revoked', now)
         await store.resets.assign({ ...assignment, resetId: reset.id })
         expect(await store.resets.find(reset.id)).toMatchObject({ userId: null, state: 'revoked' })
@@ -164,21 +205,21 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
 
     describe('a reset', () => {
       it('is found by its token’s hash and not by another', async () => {
-        const reset = await store.resets.ask(ask('alice'))
+        const reset = await store.resets.request(resetRequest('alice'))
         expect(await store.resets.findByToken(reset.tokenHash)).toEqual(reset)
         expect(await store.resets.findByToken('another')).toBeNull()
         expect(await store.resets.find('another')).toBeNull()
       })
 
       it('is spent once', async () => {
-        const reset = await store.resets.ask(ask('alice'))
+        const reset = await store.resets.request(resetRequest('alice'))
         expect(await store.resets.spend(reset.id, now, [])).toBe(true)
         expect(await store.resets.spend(reset.id, now, [])).toBe(false)
         expect((await store.resets.find(reset.id))?.state).toBe('used')
       })
 
       it('is spent by exactly one of 32 simultaneous callers', async () => {
-        const reset = await store.resets.ask(ask('alice'))
+        const reset = await store.resets.request(resetRequest('alice'))
         const stores = [store, ...others]
         const results = await Promise.all(
           Array.from({ length: 32 }, (_, index) =>
@@ -191,14 +232,14 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
       })
 
       it('cannot be spent at the millisecond it expires, nor when it was replaced', async () => {
-        const reset = await store.resets.ask(ask('alice'))
+        const reset = await store.resets.request(resetRequest('alice'))
         expect(await store.resets.spend(reset.id, reset.expiresAt, [])).toBe(false)
-        await store.resets.ask(ask('alice', { now: now + minutes(40) }))
+        await store.resets.request(resetRequest('alice', { now: now + minutes(40) }))
         expect(await store.resets.spend(reset.id, now, [])).toBe(false)
       })
 
       it('holds its notice back until the password is confirmed', async () => {
-        const reset = await store.resets.ask(ask('alice'))
+        const reset = await store.resets.request(resetRequest('alice'))
         await store.jobs.claim(now, hours(9), 10)
         await store.resets.spend(reset.id, now, [notice()])
         expect(await store.jobs.claim(now, seconds(15), 10)).toHaveLength(0)
@@ -206,18 +247,19 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         expect(await store.jobs.claim(now, seconds(15), 10)).toMatchObject([{ kind: 'changed' }])
       })
 
-      it('lives on, without its notice, when the password was not written', async () => {
-        const reset = await store.resets.ask(ask('alice'))
+      it('lives on when the password was not written, and is told of once when it was', async () => {
+        const reset = await store.resets.request(resetRequest('alice'))
         await store.jobs.claim(now, hours(9), 10)
         await store.resets.spend(reset.id, now, [notice()])
         await store.resets.release(reset.id, now)
         expect((await store.resets.find(reset.id))?.state).toBe('live')
-        expect(await store.jobs.claim(now + hours(2), seconds(15), 10)).toHaveLength(0)
-        expect(await store.resets.spend(reset.id, now, [])).toBe(true)
+        expect(await store.resets.spend(reset.id, now, [notice()])).toBe(true)
+        const jobs = await store.jobs.claim(now + hours(2), seconds(15), 10)
+        expect(jobs).toMatchObject([{ kind: 'changed' }])
       })
 
       it('stays ended once it has ended', async () => {
-        const reset = await store.resets.ask(ask('alice'))
+        const reset = await store.resets.request(resetRequest('alice'))
         await store.resets.end(reset.id, 'expired', now)
         await store.resets.end(reset.id, 'revoked', now)
         await store.resets.release(reset.id, now)
@@ -228,7 +270,9 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
     describe('a mail job', () => {
       it('is given to one of many simultaneous couriers', async () => {
         await Promise.all(
-          Array.from({ length: 30 }, (_, index) => store.resets.ask(ask(`user${index}`))),
+          Array.from({ length: 30 }, (_, index) =>
+            store.resets.request(resetRequest(`user${index}`)),
+          ),
         )
         const claims = await Promise.all(
           Array.from({ length: 24 }, (_, index) =>
@@ -241,7 +285,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
       })
 
       it('is due again when its lease has run out, and not before', async () => {
-        await store.resets.ask(ask('alice'))
+        await store.resets.request(resetRequest('alice'))
         await store.jobs.claim(now, seconds(15), 1)
         expect(await store.jobs.claim(now + seconds(14), seconds(15), 1)).toHaveLength(0)
         expect(await store.jobs.claim(now + seconds(15), seconds(15), 1)).toMatchObject([
@@ -250,24 +294,24 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
       })
 
       it('stays with the one who renews it', async () => {
-        await store.resets.ask(ask('alice'))
+        await store.resets.request(resetRequest('alice'))
         const [job] = await store.jobs.claim(now, seconds(15), 1)
         await store.jobs.renew(job?.id ?? '', now + seconds(10), seconds(15))
         expect(await store.jobs.claim(now + seconds(20), seconds(15), 1)).toHaveLength(0)
       })
 
       it('waits for its next try', async () => {
-        await store.resets.ask(ask('alice'))
+        await store.resets.request(resetRequest('alice'))
         const [job] = await store.jobs.claim(now, seconds(15), 1)
         await store.jobs.retry(job?.id ?? '', now + minutes(2), 'busy')
         expect(await store.jobs.claim(now + seconds(119), seconds(15), 1)).toHaveLength(0)
         expect(await store.jobs.claim(now + minutes(2), seconds(15), 1)).toHaveLength(1)
       })
 
-      it.each(['sent', 'drop', 'bury'] as const)(
+      it.each(['finish', 'drop', 'bury'] as const)(
         'ends when it is %s, and forgets the address',
         async (end) => {
-          await store.resets.ask(ask('alice'))
+          await store.resets.request(resetRequest('alice'))
           const [job] = await store.jobs.claim(now, seconds(15), 1)
           await store.jobs[end](job?.id ?? '', now, 'refused')
           expect(await store.jobs.claim(now + hours(9), seconds(15), 1)).toHaveLength(0)
@@ -279,7 +323,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
 
       it('goes out in the order it came in', async () => {
         for (const index of [0, 1, 2])
-          await store.resets.ask(ask(`user${index}`, { now: now + index }))
+          await store.resets.request(resetRequest(`user${index}`, { now: now + index }))
         const order: string[] = []
         for (let index = 0; index < 3; index += 1) {
           const [job] = await store.jobs.claim(now + 10, seconds(15), 1)
@@ -290,18 +334,18 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
     })
 
     it('deletes what has long ended, in batches, and nothing else', async () => {
-      const gone = await store.resets.ask(ask('alice'))
-      const [job] = await store.jobs.claim(now, seconds(15), 1)
-      await store.jobs.sent(job?.id ?? '', now)
-      await store.resets.spend(gone.id, now, [])
-      const open = await store.resets.ask(ask('bob', { now: now + hours(30) }))
-      expect(await store.prune(now + hours(30), now + hours(6), 100)).toBe(2)
-      expect(await store.resets.find(gone.id)).toBeNull()
+      for (const index of [0, 1, 2]) {
+        const gone = await store.resets.request(resetRequest(`user${index}`))
+        await store.resets.spend(gone.id, now, [])
+      }
+      const open = await store.resets.request(resetRequest('bob', { now: now + hours(30) }))
+      const prune = () => store.prune(now + hours(30), now + hours(6), 2)
+      expect([await prune(), await prune()]).toEqual([true, false])
       expect((await store.resets.find(open.id))?.state).toBe('live')
     })
 
     it('ends what has expired while nobody asked', async () => {
-      const reset = await store.resets.ask(ask('alice'))
+      const reset = await store.resets.request(resetRequest('alice'))
       await store.prune(now + hours(2), now, 100)
       expect((await store.resets.find(reset.id))?.state).toBe('expired')
     })

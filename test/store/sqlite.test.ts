@@ -4,14 +4,14 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SqlStore } from '../../src/store/sql.ts'
-import { openSqlite } from '../../src/store/sqlite.ts'
+import { openOwnSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
-import { ask, storeContract } from './contract.ts'
+import { resetRequest, storeContract } from './contract.ts'
 
 let folder = ''
 const file = () => join(folder, 'data', 'store.db')
 const open = (prefix = ''): Promise<Store> =>
-  SqlStore.open(openSqlite(`sqlite:${file()}`, 'own'), prefix)
+  SqlStore.open(openOwnSqlite(`sqlite:${file()}`), prefix)
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'forgot-store-'))
@@ -49,7 +49,7 @@ describe('the SQLite file', () => {
 
   it('can be shared with other tables under a prefix', async () => {
     const store = await open('fp_')
-    await store.resets.ask(ask('alice'))
+    await store.resets.request(resetRequest('alice'))
     const database = new Database(file())
     expect(database.prepare('select count(*) as count from fp_password_reset').get()).toEqual({
       count: 1,
@@ -74,7 +74,7 @@ describe('the SQLite file', () => {
   })
 
   it('is refused when it is no database', () => {
-    expect(() => openSqlite(`sqlite:${folder}`, 'own')).toThrow(
+    expect(() => openOwnSqlite(`sqlite:${folder}`)).toThrow(
       expect.objectContaining({ code: 'ERR_FORGOT_STORE' }),
     )
   })
@@ -90,7 +90,7 @@ describe('behind another writer', () => {
       beats += 1
     }, 10)
     setTimeout(() => other.exec('commit'), 400)
-    await store.resets.ask(ask('alice'))
+    await store.resets.request(resetRequest('alice'))
     clearInterval(heart)
     // better-sqlite3's own waiting would stop the whole process: the heart would not beat once.
     expect(beats).toBeGreaterThan(10)
@@ -102,7 +102,9 @@ describe('behind another writer', () => {
     const store = await open()
     const other = new Database(file())
     other.exec('begin immediate')
-    await expect(store.resets.ask(ask('alice'))).rejects.toMatchObject({ code: 'ERR_FORGOT_BUSY' })
+    await expect(store.resets.request(resetRequest('alice'))).rejects.toMatchObject({
+      code: 'ERR_FORGOT_BUSY',
+    })
     other.exec('commit')
     expect(await store.jobs.claim(Number.MAX_SAFE_INTEGER, 1, 10)).toEqual([])
     other.close()
@@ -111,7 +113,7 @@ describe('behind another writer', () => {
 
   it('reads meanwhile', async () => {
     const store = await open()
-    const reset = await store.resets.ask(ask('alice'))
+    const reset = await store.resets.request(resetRequest('alice'))
     const other = new Database(file())
     other.exec('begin immediate')
     expect(await store.resets.find(reset.id)).toEqual(reset)

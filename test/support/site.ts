@@ -62,7 +62,7 @@ export class Site {
 
   /** Starts the server, again if it was stopped: on the same files. */
   async listen(overrides: ServerOverrides = {}): Promise<void> {
-    const config = loadConfig(this.config, {})
+    const config = loadConfig(this.config, { env: {} })
     this.server = await createServer(config, {
       clock: this.clock,
       logStream: { write: (line) => this.logLines.push(line) },

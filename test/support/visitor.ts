@@ -1,3 +1,5 @@
+import { request } from 'node:http'
+
 /** One browser without JavaScript: it keeps cookies and follows nothing by itself. */
 export class Visitor {
   readonly #base: string
@@ -36,19 +38,22 @@ export class Visitor {
     return this.get(page.headers.get('location') ?? '')
   }
 
-  async #send(path: string, init: RequestInit): Promise<Page> {
+  async #send(
+    path: string,
+    {
+      method = 'GET',
+      body = '',
+      headers = {},
+    }: { method?: string; body?: string; headers?: object },
+  ): Promise<Page> {
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
-    const response = await fetch(new URL(path, this.#base), {
-      ...init,
-      redirect: 'manual',
-      headers: {
-        ...this.headers,
-        ...(cookie === '' ? {} : { cookie }),
-        ...(init.headers as object),
-      },
+    const page = await send(new URL(path, this.#base), method, body, {
+      ...this.headers,
+      ...(cookie === '' ? {} : { cookie }),
+      ...headers,
     })
-    for (const line of response.headers.getSetCookie()) this.#keep(line)
-    return new Page(response.status, response.headers, await response.text())
+    for (const line of page.headers.getSetCookie()) this.#keep(line)
+    return page
   }
 
   #keep(line: string): void {
@@ -56,6 +61,28 @@ export class Visitor {
     if (/max-age=0/i.test(line)) this.#cookies.delete(name)
     else this.#cookies.set(name, value)
   }
+}
+
+/** One request on a connection of its own: a server that is started again has none of the old ones. */
+function send(url: URL, method: string, body: string, headers: object): Promise<Page> {
+  return new Promise((resolve, reject) => {
+    const length = body === '' ? {} : { 'content-length': Buffer.byteLength(body) }
+    const options = { method, agent: false, headers: { ...headers, ...length } }
+    const sent = request(url, options, (answer) => {
+      const chunks: Buffer[] = []
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+      answer.on('error', reject)
+      answer.on('end', () => {
+        const received = new Headers()
+        for (const [name, value] of Object.entries(answer.headersDistinct)) {
+          for (const each of value ?? []) received.append(name, each)
+        }
+        resolve(new Page(answer.statusCode ?? 0, received, Buffer.concat(chunks).toString('utf8')))
+      })
+    })
+    sent.on('error', reject)
+    sent.end(body)
+  })
 }
 
 /** An answer as a test looks at it. */

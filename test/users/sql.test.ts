@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { openSqlite } from '../../src/store/sqlite.ts'
+import { openSiteSqlite } from '../../src/store/sqlite.ts'
 import { SqlUsers } from '../../src/users/sql.ts'
 import { usersContract } from './contract.ts'
 
@@ -22,7 +22,7 @@ const mapping = {
   sessions: { table: 'logins', user: 'who' },
 }
 const open = (over: Partial<typeof mapping> = {}) =>
-  SqlUsers.open(openSqlite(`sqlite:${join(folder, 'site.db')}`, 'foreign'), { ...mapping, ...over })
+  SqlUsers.open(openSiteSqlite(`sqlite:${join(folder, 'site.db')}`), { ...mapping, ...over })
 
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'forgot-users-'))
@@ -107,8 +107,8 @@ describe('a mapping', () => {
   })
 
   it('needs a database that is there', () => {
-    expect(() => openSqlite(`sqlite:${folder}/none.db`, 'foreign')).toThrow(
-      expect.objectContaining({ code: 'ERR_FORGOT_STORE' }),
+    expect(() => openSiteSqlite(`sqlite:${folder}/none.db`)).toThrow(
+      expect.objectContaining({ code: 'ERR_FORGOT_USERS' }),
     )
   })
 })

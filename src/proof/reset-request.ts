@@ -1,7 +1,7 @@
 import { foldAscii } from '../address.ts'
 import type { Clock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
-import type { Ask } from '../store/store.ts'
+import type { ResetRequest } from '../store/store.ts'
 import { newLinkHash } from './link.ts'
 import { newReference } from './reference.ts'
 import { type KeyRing, randomId } from './secret.ts'
@@ -13,7 +13,11 @@ interface Parts {
 }
 
 /** What the store is asked when somebody types an address: nothing in it is readable there. */
-export function newAsk(email: string, locale: string, { config, clock, keys }: Parts): Ask {
+export function newResetRequest(
+  email: string,
+  locale: string,
+  { config, clock, keys }: Parts,
+): ResetRequest {
   const id = randomId()
   return {
     id,
@@ -21,7 +25,6 @@ export function newAsk(email: string, locale: string, { config, clock, keys }: P
     reference: newReference(),
     jobId: randomId(),
     subjectKeys: keys.macs('subject', foldAscii(email)),
-    addressKeys: keys.macs('address', email),
     sealedAddress: keys.seal('recipient', email),
     locale,
     now: clock.now(),

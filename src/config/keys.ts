@@ -1,0 +1,31 @@
+import { z } from 'zod'
+import type { Path } from './problems.ts'
+import { schema } from './schema.ts'
+
+/** One key as JSON Schema describes it: what the documentation and the environment are read from. */
+export interface Key {
+  readonly description?: string
+  readonly default?: unknown
+  readonly examples?: readonly unknown[]
+  readonly properties?: Readonly<Record<string, Key>>
+  readonly anyOf?: readonly Key[]
+}
+
+/** The JSON Schema of what may be written in `config.yaml`. */
+export const configSchema: Key = z.toJSONSchema(schema, {
+  io: 'input',
+  unrepresentable: 'any',
+}) as Key
+
+/** The keys of an object, also where it may be left out; `null` where it is none, or any key may stand. */
+export function keysOf(key: Key | undefined): Readonly<Record<string, Key>> | null {
+  const choice = key?.anyOf?.find((each) => each.properties !== undefined)
+  return key?.properties ?? choice?.properties ?? null
+}
+
+/** The names of the keys that may stand in the object at a path. */
+export function keyNamesAt(path: Path): readonly string[] {
+  let key: Key | undefined = configSchema
+  for (const name of path) key = keysOf(key)?.[String(name)]
+  return Object.keys(keysOf(key) ?? {})
+}

@@ -1,0 +1,69 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Worker } from 'node:worker_threads'
+import type { Config } from './config/config.ts'
+import { describeError, type Log } from './log.ts'
+import type { Delivery } from './mail/courier.ts'
+
+/** What the thread is told. */
+export type Order = 'wake' | 'stop'
+
+/** What the thread reports: a line of the log. */
+export interface Report {
+  readonly level: keyof Log
+  readonly data: object
+  readonly message: string
+}
+
+const restartMs = 1000
+const patienceMs = 9000
+
+/**
+ * The courier in a thread of its own. Looking an account up and writing its mail takes milliseconds that
+ * an address without an account does not cost: on the event loop of the requests, whoever asks again and
+ * again could feel them, and tell which addresses have accounts.
+ */
+export class CourierThread implements Delivery {
+  readonly #config: Config
+  readonly #log: Log
+  #worker: Worker | null = null
+  #isStopping = false
+
+  constructor(config: Config, log: Log) {
+    this.#config = config
+    this.#log = log
+  }
+
+  start(): void {
+    const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
+    const url = new URL(`./courier-worker.${extension}`, import.meta.url)
+    const worker = new Worker(url, { workerData: this.#config })
+    worker.on('message', ({ level, data, message }: Report) => this.#log[level](data, message))
+    worker.on('error', (error) => {
+      this.#log.error({ error: describeError(error) }, 'the courier has failed')
+    })
+    worker.on('exit', () => {
+      this.#worker = null
+      // The jobs it held are due again when their leases run out.
+      if (!this.#isStopping) setTimeout(() => this.#restart(), restartMs).unref()
+    })
+    this.#worker = worker
+  }
+
+  wake(): void {
+    this.#worker?.postMessage('wake' satisfies Order)
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true
+    const worker = this.#worker
+    if (worker === null) return
+    const exit = new Promise((resolve) => worker.once('exit', resolve))
+    worker.postMessage('stop' satisfies Order)
+    await Promise.race([exit, sleep(patienceMs, undefined, { ref: false })])
+    await worker.terminate()
+  }
+
+  #restart(): void {
+    if (!this.#isStopping) this.start()
+  }
+}

@@ -1,0 +1,21 @@
+import { parentPort, workerData } from 'node:worker_threads'
+import type { Config } from './config/config.ts'
+import type { Order, Report } from './courier-thread.ts'
+import type { Log } from './log.ts'
+import { wireCourier } from './wire.ts'
+
+const tell = (level: Report['level']) => (data: object, message: string) =>
+  parentPort?.postMessage({ level, data, message } satisfies Report)
+const log: Log = { info: tell('info'), warn: tell('warn'), error: tell('error') }
+
+const courier = await wireCourier(workerData as Config, { log })
+courier.start()
+
+parentPort?.on('message', (order: Order) => {
+  if (order === 'wake') courier.wake()
+  else
+    courier.stop().then(
+      () => parentPort?.close(),
+      () => process.exit(1),
+    )
+})
