@@ -10,6 +10,8 @@ export type ForgotErrorCode =
   | 'ERR_FORGOT_MAIL'
   /** A template or a locale file is missing or broken. */
   | 'ERR_FORGOT_TEMPLATE'
+  /** This version of Node cannot run the module. */
+  | 'ERR_FORGOT_NODE'
   /** More work is waiting than may wait; the same request is welcome a little later. */
   | 'ERR_FORGOT_BUSY'
   /** The port is taken or may not be opened. */

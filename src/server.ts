@@ -139,7 +139,7 @@ function mountHealth(app: FastifyInstance, wired: Wired): void {
         () => true,
         () => false,
       ),
-      wired.mail.isReachable(),
+      wired.mail.failure().then((failure) => failure === null),
     ])
     const word = (isUp: boolean) => (isUp ? 'ok' : 'down')
     const status = word(store && mail) === 'ok' ? 'ok' : 'unavailable'

@@ -1,20 +1,23 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { Eta, type TemplateFunction } from 'eta'
+import { Script } from 'node:vm'
+import { Eta, EtaRuntimeError, type TemplateFunction } from 'eta'
 import { parse } from 'yaml'
 import { ForgotError } from './errors.ts'
 import { escapeHtml } from './html.ts'
 
 /** The folder of the templates that come with the module: beside `src` in a checkout, in `dist` once built. */
-export const builtInTemplates: string = packageFolder('templates')
+export const builtInTemplates: string = packagePath('templates')
 
-/** A folder that comes with the module, wherever it runs from. */
-export function packageFolder(name: string): string {
+/** The path of a folder or file that comes with the module, wherever it runs from. */
+export function packagePath(name: string): string {
   const here = dirname(fileURLToPath(import.meta.url))
   const built = join(here, name)
   return existsSync(built) ? built : join(here, '..', name)
 }
+
+const strict = { autoFilter: true, filterFunction: defined, varName: 'it' } as const
 
 const frontMatter = /^---\r?\n(.*?)\r?\n---\r?\n/s
 
@@ -24,21 +27,31 @@ const frontMatter = /^---\r?\n(.*?)\r?\n---\r?\n/s
  */
 export class Templates extends Eta {
   readonly #folders: readonly string[]
-  readonly #plain = new Eta({ autoEscape: false, varName: 'it' })
+  readonly #plain = new Eta({ ...strict, autoEscape: false })
   readonly #paths = new Map<string, string>()
   readonly #heads = new Map<string, Readonly<Record<string, TemplateFunction>>>()
 
-  /** @param own The site's own folder, or `null`. */
-  constructor(own: string | null) {
-    super({ cache: true, escapeFunction: escapeValue, varName: 'it' })
+  /**
+   * @param own The site's own folder, or `null`.
+   * @param debug Whether an error names its line, which costs time; default: it does not.
+   */
+  constructor(own: string | null, { debug = false }: { debug?: boolean } = {}) {
+    super({ ...strict, cache: true, debug, escapeFunction: (value) => escapeHtml(String(value)) })
     this.#folders = own === null ? [builtInTemplates] : [own, builtInTemplates]
     this.resolvePath = (template) => this.#resolve(template)
-    this.readFile = (path) => readFileSync(path, 'utf8').replace(frontMatter, '')
+    // In debug mode the lines keep their numbers.
+    const cut = (head: string) => (debug ? head.replace(/[^\n]+/g, '') : '')
+    this.readFile = (path) => readFileSync(path, 'utf8').replace(frontMatter, cut)
   }
 
   /** Whether either folder has this file, named from its root. */
   has(file: string): boolean {
     return this.#folders.some((folder) => existsSync(join(folder, file)))
+  }
+
+  /** Whether anything has been rendered with this file. */
+  isUsed(file: string): boolean {
+    return [...this.#paths.values()].includes(this.find(file))
   }
 
   /** The path of a file that wins. */
@@ -53,21 +66,34 @@ export class Templates extends Eta {
 
   /** The named lines of plain text at the head of a template, such as a mail's subject. */
   renderHead(template: string, data: object): Record<string, string> {
-    const lines = this.#heads.get(template) ?? this.#readHead(template)
+    let lines = this.#heads.get(template)
+    if (lines === undefined) {
+      lines = this.#readHead(this.#resolve(template))
+      this.#heads.set(template, lines)
+    }
     return Object.fromEntries(
       Object.entries(lines).map(([name, line]) => [name, this.#plain.render(line, data).trim()]),
     )
   }
 
-  #readHead(template: string): Readonly<Record<string, TemplateFunction>> {
-    const path = this.#resolve(template)
+  /** `path:line: why` when a file cannot be compiled; else `null`. */
+  syntaxFault(file: string): string | null {
+    const path = this.find(file)
+    try {
+      this.#readHead(path)
+      const code = this.compileToString(this.readFile?.(path) ?? '')
+      return scriptFault(code, path)
+    } catch (error) {
+      return faultOf(error, path)
+    }
+  }
+
+  #readHead(path: string): Readonly<Record<string, TemplateFunction>> {
     const [, yaml = ''] = frontMatter.exec(readFileSync(path, 'utf8')) ?? []
     const lines = parse(yaml) as Record<string, unknown> | null
-    const head = Object.fromEntries(
+    return Object.fromEntries(
       Object.entries(lines ?? {}).map(([name, line]) => [name, this.#plain.compile(String(line))]),
     )
-    this.#heads.set(template, head)
-    return head
   }
 
   /** `./parts/x` and `parts/x` are both named from the root, so that an own file may use built-in parts. */
@@ -81,10 +107,42 @@ export class Templates extends Eta {
   }
 }
 
+/** `path:line: why` of what a template in debug mode has thrown; `path: why` where the line is not known. */
+export function faultOf(error: unknown, path: string): string {
+  let inner = error
+  // A part's error comes wrapped in those of the templates around it.
+  while (inner instanceof EtaRuntimeError && inner.cause instanceof EtaRuntimeError)
+    inner = inner.cause
+  const { message, cause } = inner as Error
+  const [head = '', ...rest] = message.split('\n')
+  if (inner instanceof EtaRuntimeError) return `${head}: ${(cause as Error).message}`
+  const [, why, line] = / ?(.*) at line (\d+) col \d+:$/.exec(head) ?? []
+  return line === undefined
+    ? `${path}: ${[head, ...rest].join(' ').trim()}`
+    : `${path}:${line}: ${why}`
+}
+
+/** The fault of compiled code: the nearest mark before it tells the template's line. */
+function scriptFault(code: string, path: string): string | null {
+  try {
+    new Script(`(function (it, options) {\n${code}\n})`, { filename: 'template' })
+    return null
+  } catch (error) {
+    const { message, stack = '' } = error as SyntaxError
+    const [, row = '0'] = /^template:(\d+)/.exec(stack) ?? []
+    const before = code
+      .split('\n')
+      .slice(0, Number(row) - 1)
+      .join('\n')
+    const line = before.match(/(?<=__eta\.line=)\d+/g)?.at(-1) ?? '1'
+    return `${path}:${line}: ${message}`
+  }
+}
+
 // Printing `undefined` to a visitor would hide a misspelt name in a template.
-function escapeValue(value: unknown): string {
+function defined(value: unknown): string {
   if (value === undefined || value === null) {
     throw new ForgotError('ERR_FORGOT_TEMPLATE', 'A template prints a value that is not there')
   }
-  return escapeHtml(String(value))
+  return String(value)
 }

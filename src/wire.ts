@@ -13,10 +13,12 @@ import { Mailbox } from './mail/mailbox.ts'
 import { type Mailer, Reachability } from './mail/mailer.ts'
 import { SmtpMailer } from './mail/smtp.ts'
 import { AccountWriter } from './mail/writer.ts'
+import { checkNode } from './node.ts'
 import { Opened } from './opened.ts'
 import { WorkerPasswords } from './password/hash.ts'
 import { keptSecret } from './proof/kept-secret.ts'
 import { KeyRing } from './proof/secret.ts'
+import { inspectOwnFiles } from './rehearsal.ts'
 import { type Assets, loadAssets } from './respond/assets.ts'
 import { Pages, type Render } from './respond/html.ts'
 import type { Services } from './services.ts'
@@ -61,36 +63,29 @@ export interface Wired {
  * @throws {ForgotError} when a database, a template or a language cannot be used.
  */
 export async function wire(config: Config, overrides: Overrides = {}): Promise<Wired> {
+  checkNode()
   const { log = silentLog } = overrides
   const opened = new Opened()
   try {
     const core = await openCore(config, overrides, opened)
-    const { clock, keys, locales, store, templates, users } = core
+    const { clock, store, templates } = core
     const assets = loadAssets(config, templates)
+    const notes = await inspectOwnFiles({ config, ...core }, assets)
+    for (const note of notes) log.warn({}, note)
     const passwords = opened.add(new WorkerPasswords(config.password))
     const mailer = opened.add(openMailer(config))
+    const mail = new Reachability(mailer)
     const delivery = await chooseDelivery(config, overrides, core)
     const pruner = new Pruner({ store, clock, log, keepMs: retentionMs(config) })
     const limiter = overrides.limiter ?? openLimiter(config)
     const wake = () => delivery.wake()
     const { resets } = store
-    const services: Services = {
-      config,
-      clock,
-      keys,
-      resets,
-      users,
-      passwords,
-      limiter,
-      locales,
-      log,
-      wake,
-    }
+    const services: Services = { ...core, config, resets, passwords, limiter, log, wake }
     return {
       config,
       services,
       mailbox: mailer instanceof Mailbox ? mailer : null,
-      mail: new Reachability(mailer),
+      mail,
       store,
       templates,
       assets,
@@ -99,6 +94,7 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
       start: () => {
         delivery.start()
         pruner.start()
+        void mail.warn(log)
       },
       close: async () => {
         await pruner.stop()

@@ -3,6 +3,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ForgotError } from '../src/errors.ts'
 import { accounts, newPassword, oldPassword, route, Site } from './support/site.ts'
 import { eventually } from './support/wait.ts'
 
@@ -175,8 +176,11 @@ describe('health', () => {
     expect((await visitor.get('/ready')).body).toBe('{"status":"ok","store":"ok","mail":"ok"}')
   })
 
-  it('shows a mail server that is away', async () => {
+  it('shows a mail server that is away, and has said so at its start', async () => {
+    await site.server?.close()
     await site.smtp.stop()
+    await site.listen()
+    await eventually(() => site.logLines.some((line) => line.includes('mail cannot be sent now')))
     const page = await site.visitor().get('/ready')
     expect([page.status, JSON.parse(page.body)]).toEqual([
       503,
@@ -238,6 +242,54 @@ describe('a site’s own files', () => {
     await site.listen()
   }
 
+  const inputs =
+    '<main data-step="<%= it.step %>"><%~ it.body ?? "" %><input name="email"><input name="password"><input name="csrf">'
+  /** A page whose fault shows in one language alone, and so not at the start. */
+  const onlyIn = (tag: string, text: string) =>
+    `${inputs}<% if (it.lang === '${tag}') { %>${text}<% } %>`
+  const refused = async (files: Record<string, string>) => {
+    const error: unknown = await own(files).catch((thrown: unknown) => thrown)
+    await own(Object.fromEntries(Object.keys(files).map((name) => [name, ''])), { templates: null })
+    expect(error).toMatchObject({ code: 'ERR_FORGOT_TEMPLATE' })
+    const folder = join(site.folder, 'own/')
+    return (error as ForgotError).problems.map((problem) => problem.replaceAll(folder, ''))
+  }
+
+  it.each([
+    ['<h1>x</h1>\n<%= it.nope %>\n', ['forgot.eta:2: A template prints a value that is not there']],
+    [
+      '<h1>x</h1>\n\n<%= it.nope.deep %>',
+      ["forgot.eta:3: Cannot read properties of undefined (reading 'deep')"],
+    ],
+    ['\n<% if (it.step { %>x<% } %>', ["forgot.eta:2: Unexpected token '{'"]],
+    ['\n\n<%= it.step', ['forgot.eta:3: unclosed tag']],
+    ["<%~ include('parts/none') %>", ['forgot.eta:1: There is no template parts/none.eta']],
+    ['<h1>x</h1>', ['forgot.eta: has no name="email"', 'forgot.eta: has no data-step="form"']],
+  ])('are refused at the start with file and line: %j', async (text, problems) => {
+    expect(await refused({ 'forgot.eta': text })).toEqual(problems)
+  })
+
+  it('are refused with all their faults at once, and a mail with the lines its file has', async () => {
+    const mail = '---\nsubject: <%= it.reference %>\n---\n<p>\n<%= it.lnk %></p>'
+    expect(await refused({ 'email/fr/link.eta': mail, 'forgot-done.eta': '<%= it.x %>' })).toEqual([
+      'forgot-done.eta:1: A template prints a value that is not there',
+      'email/fr/link.eta:5: A template prints a value that is not there',
+    ])
+    expect(await refused({ 'email/fr/link.eta': '<p>Bonjour</p>' })).toEqual([
+      'email/fr/link.eta: has no subject',
+      'email/fr/link.eta: has no it.link',
+    ])
+  })
+
+  it('that nothing uses are named, with what may have been meant', async () => {
+    site.logLines.length = 0
+    await own({ 'forgot-dome.eta': 'x', 'email/de/link.eta': 'x', 'parts/mine.eta': 'x' })
+    const notes = site.logLines.filter((line) => line.includes('is not used')).join('\n')
+    expect(notes).toContain('forgot-dome.eta is not used (did you mean forgot-done.eta?)')
+    expect(notes).toContain('email/de/link.eta is not used: de is not among the languages on offer')
+    expect(notes).toContain('parts/mine.eta is not used')
+  })
+
   it('win over the built-in ones, one by one', async () => {
     await own({
       'forgot-done.eta': "<% layout('layout') %><h1>Our own end</h1>",
@@ -251,7 +303,8 @@ describe('a site’s own files', () => {
 
   it('include built-in parts', async () => {
     await own({
-      'forgot.eta': "<% layout('layout') %><%~ include('parts/icon', { icon: 'key' }) %>own",
+      'forgot.eta':
+        "<% layout('layout') %><%~ include('parts/icon', { icon: 'key' }) %><input name=\"email\">",
     })
     expect((await site.visitor().get(route)).body).toContain('<svg class="icon key"')
   })
@@ -266,22 +319,22 @@ describe('a site’s own files', () => {
   })
 
   it('that are broken show the error page, and the visitor none of the template', async () => {
-    await own({ 'forgot.eta': '<%= it.no.such.thing %>' })
-    const page = await site.visitor().get(route)
+    await own({ 'forgot.eta': onlyIn('fr', '<%= it.no.such.thing %>') })
+    const page = await site.visitor().get(`${route}?lang=fr`)
     expect([page.status, page.reason]).toEqual([500, 'internal'])
     expect(page.body).not.toContain('such')
   })
 
   it('that break the error page itself leave a plain one', async () => {
-    await own({ 'layout.eta': '<%= it.no.such.thing %>' })
-    const page = await site.visitor().get(route)
+    await own({ 'layout.eta': onlyIn('fr', '<%= it.no.such.thing %>') })
+    const page = await site.visitor().get(`${route}?lang=fr`)
     expect([page.status, page.step, page.reason]).toEqual([500, 'error', 'internal'])
     expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
   })
 
   it('cannot be reached from outside, and reach nowhere outside', async () => {
-    await own({ 'forgot.eta': "<%~ include('../../../../etc/passwd') %>" })
-    expect((await site.visitor().get(route)).status).toBe(500)
+    await own({ 'forgot.eta': onlyIn('fr', "<%~ include('../../../../etc/passwd') %>") })
+    expect((await site.visitor().get(`${route}?lang=fr`)).status).toBe(500)
     for (const path of ['/templates/layout.eta', `${route}/assets/../layout.eta`, '/config.yaml']) {
       expect((await site.visitor().get(path)).status).toBe(404)
     }

@@ -14,7 +14,7 @@ schema prints its JSON Schema: an editor that is given it completes and checks t
   forgot-password config schema > config.schema.json`,
 
   async run(args) {
-    const { positionals, values } = parse(args, { schema: { type: 'string' } })
+    const { positionals, values } = parse(args, { schema: { type: 'string' } }, 1)
     const [what] = positionals
     const path = values.schema ?? './node_modules/fastify-forgot-password/dist/config.schema.json'
     if (what === 'example') process.stdout.write(documentConfig(path))

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { ForgotError } from '../errors.ts'
+import { nearest } from '../nearest.ts'
+import { packagePath } from '../templates.ts'
 import type { Command } from './command.ts'
 import { UsageError } from './command.ts'
 
@@ -14,7 +17,8 @@ type ExitCode = 0 | 1 | 2
 /** Runs the command that `args` begin with. */
 export async function run(args: readonly string[]): Promise<ExitCode | undefined> {
   const [name = 'help', ...rest] = args
-  const load = commands[name]
+  if (name === '--version' || name === 'version') return version()
+  const load = Object.hasOwn(commands, name) ? commands[name] : undefined
   if (load === undefined) return help(name)
   try {
     const { command } = await load()
@@ -34,11 +38,22 @@ async function help(name: string): Promise<ExitCode> {
       return `  ${each.padEnd(10)}${command.summary}`
     }),
   )
-  const unknown = isAsked ? '' : `There is no command ${name}.\n\n`
-  const text = `${unknown}forgot-password <command> [options]\n\n${lines.join('\n')}\n\n<command> --help tells more.\n`
+  const near = nearest(name, Object.keys(commands))
+  const hint = near === null ? '' : `; did you mean ${near}?`
+  const unknown = isAsked ? '' : `There is no command ${name}${hint}\n\n`
+  const text = `${unknown}forgot-password <command> [options]\n\n${lines.join('\n')}\n\n<command> --help tells more; --version says which version this is.\n`
   ;(isAsked ? process.stdout : process.stderr).write(text)
   return isAsked ? 0 : 2
 }
+
+function version(): ExitCode {
+  const manifest = JSON.parse(readFileSync(packagePath('package.json'), 'utf8'))
+  process.stdout.write(`${(manifest as { version: string }).version}\n`)
+  return 0
+}
+
+// What the owner can mend in the configuration, or in what it names.
+const unusable = new Set<unknown>(['ERR_FORGOT_CONFIG', 'ERR_FORGOT_TEMPLATE', 'ERR_FORGOT_USERS'])
 
 function fail(error: unknown): ExitCode {
   const isUsage = error instanceof UsageError
@@ -50,5 +65,5 @@ function fail(error: unknown): ExitCode {
         : (error.stack ?? error.message)
       : String(error)
   process.stderr.write(`${text}\n`)
-  return isUsage || (error instanceof ForgotError && error.code === 'ERR_FORGOT_CONFIG') ? 2 : 1
+  return isUsage || (error instanceof ForgotError && unusable.has(error.code)) ? 2 : 1
 }

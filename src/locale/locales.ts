@@ -1,13 +1,11 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { basename, join } from 'node:path'
-import { parse } from 'yaml'
 import type { Config } from '../config/config.ts'
 import { ForgotError } from '../errors.ts'
-import { packageFolder } from '../templates.ts'
-import { Locale, type Message, type Messages } from './locale.ts'
+import { packagePath } from '../templates.ts'
+import { checkLocaleFiles } from './check.ts'
+import { readLocaleFiles } from './files.ts'
+import { Locale, type Messages } from './locale.ts'
 import { acceptedLanguages, match, type Offered, offer } from './negotiate.ts'
 
-const pluralCategories = new Set(['zero', 'one', 'two', 'few', 'many', 'other'])
 // The language that every key is written in first, and that ends every chain.
 const sourceTag = 'en'
 
@@ -18,13 +16,16 @@ const mostRemembered = 500
 export class Locales {
   /** Every language on offer, in the order of their tags. */
   readonly all: readonly Locale[]
+  /** What is odd in the site's own files, a line each. */
+  readonly notes: readonly string[]
   readonly #byTag: ReadonlyMap<string, Locale>
   readonly #offered: readonly Offered[]
   readonly #default: Locale
   readonly #accepted = new Map<string, Locale | null>()
 
-  constructor(all: readonly Locale[], defaultTag: string) {
+  constructor(all: readonly Locale[], defaultTag: string, notes: readonly string[] = []) {
     this.all = all
+    this.notes = notes
     this.#byTag = new Map(all.map((locale) => [locale.tag, locale]))
     this.#offered = offerAll(this.#byTag.keys())
     const first = this.find(defaultTag)
@@ -44,9 +45,12 @@ export class Locales {
    *   language is not there.
    */
   static load(config: Config['locales']): Locales {
-    const folders = [packageFolder('locales'), ...(config.dir === null ? [] : [config.dir])]
-    const messages = new Map<string, Map<string, Message>>()
-    for (const folder of folders) readFolder(folder, messages)
+    const own = config.dir === null ? [] : readLocaleFiles(config.dir)
+    const builtIn = readLocaleFiles(packagePath('locales'))
+    const messages = new Map<string, Messages>()
+    for (const file of [...builtIn, ...own]) {
+      messages.set(file.tag, new Map([...(messages.get(file.tag) ?? []), ...file.messages]))
+    }
     const offered = config.offer === 'auto' ? [...messages.keys()].sort() : config.offer
     const missing = offered.find((tag) => !messages.has(tag))
     if (missing !== undefined) {
@@ -55,6 +59,7 @@ export class Locales {
     return new Locales(
       offered.map((tag) => new Locale(tag, chain(tag, config.default, messages))),
       config.default,
+      checkLocaleFiles(own, builtIn),
     )
   }
 
@@ -106,38 +111,4 @@ function chain(
   return new Map(
     tags.flatMap((each) => (messages.has(each) ? [[each, messages.get(each) ?? new Map()]] : [])),
   )
-}
-
-function readFolder(folder: string, into: Map<string, Map<string, Message>>): void {
-  for (const file of readdirSync(folder)) {
-    if (!file.endsWith('.yaml') && !file.endsWith('.yml')) continue
-    const tag = basename(file).replace(/\.ya?ml$/, '')
-    if (offer(tag) === null) {
-      const message = `${join(folder, file)}: must be named after its language, such as pt-BR.yaml`
-      throw new ForgotError('ERR_FORGOT_TEMPLATE', message)
-    }
-    const messages = into.get(tag) ?? new Map<string, Message>()
-    into.set(tag, messages)
-    try {
-      flatten(parse(readFileSync(join(folder, file), 'utf8')), '', messages)
-    } catch (cause) {
-      const why = cause instanceof Error ? cause.message : String(cause)
-      throw new ForgotError('ERR_FORGOT_TEMPLATE', `${join(folder, file)}: ${why}`, { cause })
-    }
-  }
-}
-
-/** `form: { title: … }` as `form.title`; an object of plural categories is one message. */
-export function flatten(value: unknown, prefix: string, into: Map<string, Message>): void {
-  if (typeof value === 'string') into.set(prefix, value)
-  if (typeof value !== 'object' || value === null) return
-  const keys = Object.keys(value)
-  if (keys.includes('other') && keys.every((key) => pluralCategories.has(key))) {
-    into.set(prefix, value as Message)
-    return
-  }
-  for (const [key, inner] of Object.entries(value)) {
-    if (prefix === '' && key === '_meta') continue
-    flatten(inner, prefix === '' ? key : `${prefix}.${key}`, into)
-  }
 }

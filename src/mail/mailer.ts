@@ -1,4 +1,5 @@
 import { ForgotError } from '../errors.ts'
+import { describeError, type Log } from '../log.ts'
 
 /** A finished mail to one person. */
 export interface Message {
@@ -40,19 +41,26 @@ const checkEveryMs = 10_000
 export class Reachability {
   readonly #mailer: Mailer
   #askedAt = Number.NEGATIVE_INFINITY
-  #answer: Promise<boolean> = Promise.resolve(false)
+  #answer: Promise<MailFailure | null> = Promise.resolve(null)
 
   constructor(mailer: Mailer) {
     this.#mailer = mailer
   }
 
-  isReachable(): Promise<boolean> {
+  /** Tells the owner when it is down: requests are taken all the same, and their mails wait. */
+  async warn(log: Log): Promise<void> {
+    const failure = await this.failure()
+    if (failure !== null) log.warn({ error: describeError(failure) }, 'mail cannot be sent now')
+  }
+
+  /** Why no mail could be handed over now; `null` when one could. */
+  failure(): Promise<MailFailure | null> {
     const now = performance.now()
     if (now - this.#askedAt >= checkEveryMs) {
       this.#askedAt = now
       this.#answer = this.#mailer.check().then(
-        () => true,
-        () => false,
+        () => null,
+        (failure: MailFailure) => failure,
       )
     }
     return this.#answer

@@ -30,6 +30,9 @@ export interface MailData {
   readonly changedAt?: string
 }
 
+/** The mails there are: each language has a template of each. */
+export const mailKinds: readonly MailKind[] = ['link', 'changed']
+
 const longestTextLine = 76
 
 /** The language of the nearest template of a kind: a language may have pages but no mails yet. */

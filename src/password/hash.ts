@@ -54,7 +54,8 @@ export class WorkerPool {
 
   /** @param first Whether it goes before what waits: for tasks that take no time worth speaking of. */
   run(task: Task, { first = false }: { first?: boolean } = {}): Promise<string | boolean> {
-    if (this.#isClosed || this.#queue.length >= mostWaiting) return Promise.reject(busy())
+    if (this.#isClosed) return Promise.reject(busy('The server is stopping'))
+    if (this.#queue.length >= mostWaiting) return Promise.reject(busy())
     return new Promise((resolve, reject) => {
       const waiting = { task, resolve, reject }
       if (first) this.#queue.unshift(waiting)
@@ -65,7 +66,7 @@ export class WorkerPool {
 
   async close(): Promise<void> {
     this.#isClosed = true
-    for (const waiting of this.#queue.splice(0)) waiting.reject(busy())
+    for (const waiting of this.#queue.splice(0)) waiting.reject(busy('The server is stopping'))
     await Promise.all([...this.#idle, ...this.#busy.keys()].map((worker) => worker.terminate()))
   }
 
@@ -100,7 +101,7 @@ export class WorkerPool {
   }
 
   #lose(worker: Worker): void {
-    this.#busy.get(worker)?.reject(busy())
+    this.#busy.get(worker)?.reject(busy('A password worker has ended'))
     this.#busy.delete(worker)
     const index = this.#idle.indexOf(worker)
     if (index >= 0) this.#idle.splice(index, 1)
@@ -108,6 +109,6 @@ export class WorkerPool {
   }
 }
 
-function busy(): ForgotError {
-  return new ForgotError('ERR_FORGOT_BUSY', 'Too many passwords are being set at once')
+function busy(why = 'Too many passwords are being set at once'): ForgotError {
+  return new ForgotError('ERR_FORGOT_BUSY', why)
 }

@@ -1,3 +1,6 @@
+/** bcrypt reads no byte beyond these: what follows would protect nothing. */
+export const bcryptBytes = 72
+
 export type PasswordReason =
   | 'password-missing'
   | 'password-characters'

@@ -1,7 +1,7 @@
 import { truncates } from 'bcryptjs'
 import { foldAscii } from '../address.ts'
 import type { Config } from '../config/config.ts'
-import type { PasswordContext, PasswordProblem } from './passwords.ts'
+import { bcryptBytes, type PasswordContext, type PasswordProblem } from './passwords.ts'
 
 // A local part or site name shorter than this occurs in honest passwords by chance.
 const shortestTellingWord = 4
@@ -22,9 +22,8 @@ export function checkPassword(
   if (length > rules.maxLength) {
     return { reason: 'password-too-long', values: { max: rules.maxLength } }
   }
-  // bcrypt ignores all beyond 72 bytes: the rest of the password would protect nothing.
   if (rules.hash === 'bcrypt' && truncates(password)) {
-    return { reason: 'password-too-many-bytes', values: { max: 72 } }
+    return { reason: 'password-too-many-bytes', values: { max: bcryptBytes } }
   }
   if (!hasKinds(password, rules.composition)) return { reason: 'password-composition' }
   return checkContext(password, context)

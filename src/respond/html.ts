@@ -38,10 +38,9 @@ export class Pages {
   }
 
   async #page(shown: Shown, visit: Visit): Promise<HtmlResponse> {
-    const template = shown.page === 'form' ? 'forgot' : `forgot-${shown.page}`
     const flow = 'flow' in shown ? shown.flow : undefined
     return new HtmlResponse(
-      await this.#parts.render(template, this.#view(shown, visit)),
+      await this.#parts.render(templateOf(shown.page), this.#view(shown, visit)),
       status(shown),
       {
         'content-language': visit.locale.tag,
@@ -144,6 +143,11 @@ export class Pages {
       lifetime: locale.duration(linkLifetime),
     }
   }
+}
+
+/** The template of a page, named from `templates/`. */
+export function templateOf(page: Shown['page']): string {
+  return page === 'form' ? 'forgot' : `forgot-${page}`
 }
 
 function status(shown: Shown): number {

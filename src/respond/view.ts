@@ -1,5 +1,6 @@
 import type { Config } from '../config/config.ts'
 import type { Locale, Values } from '../locale/locale.ts'
+import { bcryptBytes } from '../password/passwords.ts'
 import type { Problem } from '../steps/outcome.ts'
 
 /** One language on offer, as a link to this same page in it. */
@@ -58,7 +59,7 @@ export function passwordHints(rules: Config['password'], locale: Locale): string
 /** The policy in the words of password managers (Apple's passwordrules attribute). */
 export function passwordRules(rules: Config['password']): string {
   const required = rules.composition === 'none' ? [] : rules.composition
-  const longest = rules.hash === 'bcrypt' ? Math.min(72, rules.maxLength) : rules.maxLength
+  const longest = rules.hash === 'bcrypt' ? Math.min(bcryptBytes, rules.maxLength) : rules.maxLength
   return [
     `minlength: ${rules.minLength}`,
     `maxlength: ${longest}`,

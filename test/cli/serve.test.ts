@@ -20,6 +20,8 @@ import { eventually, freePort } from '../support/wait.ts'
 
 const { alice } = accounts
 
+const manifest = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string }
+
 let folder = ''
 const running: Cli[] = []
 const run = (args: string[], env: Record<string, string> = {}): Cli => {
@@ -96,14 +98,7 @@ describe('serve, beside a site of its own', () => {
       visitors.map((visitor) => visitor.post(route, { email: alice.email })),
     )
     expect(asked.map((page) => page.status)).toEqual([303, 303])
-    const mails = await site.smtp.to(alice.email, 2).catch((e) => {
-      console.log(
-        site.rows('select * from mail_job'),
-        site.rows('select * from password_reset'),
-        running.map((c) => c.output + c.errors).join('\n---\n'),
-      )
-      throw e
-    })
+    const mails = await site.smtp.to(alice.email, 2)
     expect(linkIn(mails[0])).toBe(linkIn(mails[1]))
     const links = visitors.map(async (visitor) =>
       visitor.follow(await visitor.get(`${route}?${linkIn(mails[0]).split('?')[1]}`)),
@@ -176,9 +171,10 @@ describe('what cannot be used', () => {
   })
 
   it.each([
-    [['serve', '--confg', 'x'], '--confg'],
-    [['srve'], 'There is no command srve'],
+    [['srve'], 'There is no command srve; did you mean serve?'],
     [['serve', '--config', 'none.yaml'], 'none.yaml: there is no file'],
+    [['serve', 'site.yaml'], 'site.yaml: not expected here; say --config site.yaml'],
+    [['serve', '--confg', 'x'], "Unknown option '--confg' (did you mean --config?)"],
     [['config'], 'say "config example"'],
   ])('%j ends with 2', async (args, message) => {
     const cli = run(args)
@@ -198,7 +194,7 @@ describe('what cannot be used', () => {
     other.close()
   })
 
-  it('a user table that does not fit ends with 1 and names it', async () => {
+  it('a user table that does not fit ends with 2 and names it', async () => {
     const site = await Site.start()
     await site.server?.close()
     writeFileSync(
@@ -206,7 +202,7 @@ describe('what cannot be used', () => {
       stringify({ ...site.config, users: { ...site.config.users, email: 'e_mail' } }),
     )
     const cli = run(['serve', '--config', 'c.yaml'])
-    expect(await cli.ended()).toBe(1)
+    expect(await cli.ended()).toBe(2)
     expect(cli.errors).toContain('users: the user table does not fit its mapping')
     expect(cli.errors).toContain('e_mail')
     await site.stop()
@@ -222,6 +218,12 @@ describe('help', () => {
     const cli = run(args)
     expect(await cli.ended()).toBe(0)
     expect(cli.output).toContain(text)
+  })
+
+  it('says which version it is', async () => {
+    const cli = run(['--version'])
+    expect(await cli.ended()).toBe(0)
+    expect(cli.output).toBe(`${manifest.version}\n`)
   })
 
   it('config schema and config example print what they say', async () => {

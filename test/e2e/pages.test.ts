@@ -1,11 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import axe from 'axe-core'
 import { HtmlValidate } from 'html-validate'
 import type { Browser, Page } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
-import type { Message } from '../../src/locale/locale.ts'
-import { flatten } from '../../src/locale/locales.ts'
+import { readLocaleFiles } from '../../src/locale/files.ts'
 import { launch } from '../support/chromium.ts'
 import { minutes } from '../support/clock.ts'
 import { accounts, newPassword, route, Site } from '../support/site.ts'
@@ -140,9 +138,8 @@ describe.each(tags)('pages in %s', (tag) => {
   })
 
   it('leave nothing in English and no key untranslated', () => {
-    const english = new Map<string, Message>()
-    flatten(parse(readFileSync('locales/en.yaml', 'utf8')), '', english)
-    const phrases = [...english.values()]
+    const english = readLocaleFiles('locales').find((file) => file.tag === 'en')
+    const phrases = [...(english?.messages.values() ?? [])]
       .flatMap((message) => (typeof message === 'string' ? [message] : Object.values(message)))
       .flatMap((text) => text.split(/\{\w+\}/))
       .map((part) => part.trim())

@@ -3,18 +3,17 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { type LocaleFile, readLocaleFiles } from '../../src/locale/files.ts'
 import type { Message } from '../../src/locale/locale.ts'
-import { flatten, Locales } from '../../src/locale/locales.ts'
+import { Locales } from '../../src/locale/locales.ts'
 import { errorStatus } from '../../src/steps/outcome.ts'
 
 const defaults = { default: 'en', offer: 'auto', dir: null } as const
 const tags = readdirSync('locales').map((file) => file.replace('.yaml', ''))
 
-function messagesOf(tag: string): Map<string, Message> {
-  const messages = new Map<string, Message>()
-  flatten(parse(readFileSync(`locales/${tag}.yaml`, 'utf8')), '', messages)
-  return messages
-}
+const files = readLocaleFiles('locales')
+const messagesOf = (wish: string): LocaleFile['messages'] =>
+  files.find(({ tag }) => tag === wish)?.messages ?? new Map()
 
 const english = messagesOf('en')
 const forms = (message: Message | undefined): string[] =>
@@ -166,6 +165,29 @@ describe('a site’s own folder', () => {
     writeFileSync(join(folder, 'zh-Hans.yaml'), 'form: { title: 简 }')
     writeFileSync(join(folder, 'zh-Hant.yaml'), 'form: { email: 電郵 }')
     expect(load().choose(['zh-TW'], '').tags).toEqual(['zh-Hant', 'en'])
+  })
+
+  it('is told what is odd in its files', () => {
+    writeFileSync(
+      join(folder, 'en.yaml'),
+      `form: { titel: Lost it?, email: 5 }
+own: { motto: Our own text }
+sent: { intro: 'For {emial} at {site}', sender: nobody }
+done: { sign_in: [a, b] }
+`,
+    )
+    writeFileSync(join(folder, 'de.yaml'), 'form: { title: Neues Passwort }')
+    writeFileSync(join(folder, 'fr-CA.yaml'), 'form: { email: Courriel }')
+    const notes = load().notes.map((note) => note.replace(`${folder}/`, ''))
+    expect(notes.sort()).toEqual([
+      `de.yaml: ${english.size - 1} of ${english.size} texts are missing and shown in another language: layout.skip and ${english.size - 2} more`,
+      'en.yaml: done.sign_in: must be text, in quotes if need be',
+      'en.yaml: form.email: must be text, in quotes if need be',
+      'en.yaml: form.titel: unknown key (did you mean form.title?)',
+      'en.yaml: sent.intro: leaves out {email}',
+      'en.yaml: sent.intro: nothing fills in {emial}; there is {email}, {site}',
+      'en.yaml: sent.sender: leaves out {sender}',
+    ])
   })
 
   it('is refused with the file’s name when it cannot be read', () => {

@@ -53,6 +53,8 @@ describe('while the mail server', () => {
   it.each(['connect', 'rcpt', 'data'] as const)(
     'says “later” at %s, the same mail is tried again',
     async (at) => {
+      // The check at the start has a connection of its own.
+      await site.visitor().get('/ready')
       site.smtp.refusals.push({ code: 451, at }, { code: 451, at })
       await site.visitor().post(route, { email: alice.email })
       await letTimePass(() => site.smtp.mails.length > 0)

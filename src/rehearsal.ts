@@ -1,0 +1,139 @@
+import { readdirSync } from 'node:fs'
+import { sep } from 'node:path'
+import type { Config } from './config/config.ts'
+import { ForgotError } from './errors.ts'
+import type { Locale } from './locale/locale.ts'
+import { compose, mailKinds } from './mail/message.ts'
+import { nearest } from './nearest.ts'
+import type { Assets } from './respond/assets.ts'
+import { Pages, templateOf } from './respond/html.ts'
+import { sampleMail, samplePages } from './samples.ts'
+import type { Services } from './services.ts'
+import type { Visit } from './steps/visit.ts'
+import { builtInTemplates, faultOf, Templates } from './templates.ts'
+
+/** What each page cannot do without, whoever writes its template. */
+const essentials: Readonly<Record<string, readonly string[]>> = {
+  form: ['name="email"', 'data-step="form"'],
+  reset: ['name="password"', 'name="csrf"', 'data-step="reset"'],
+}
+
+type RehearsalServices = Pick<Services, 'config' | 'clock' | 'keys' | 'locales'>
+
+/**
+ * Looks through the templates and texts that the site has written itself.
+ *
+ * @returns What is odd in them and yet does no harm, a line each.
+ * @throws {ForgotError} `ERR_FORGOT_TEMPLATE` with the faults of all templates, each with its line.
+ */
+export async function inspectOwnFiles(
+  services: RehearsalServices,
+  assets: Assets,
+): Promise<string[]> {
+  const { templates } = services.config
+  const unused = templates === null ? [] : await rehearse(templates, services, assets)
+  return [...services.locales.notes, ...unused]
+}
+
+/**
+ * Renders every page and mail once with the site's own templates, so that a mistake in one is found by
+ * its owner and not by a visitor.
+ * Returns a line for each file that nothing uses.
+ */
+async function rehearse(
+  folder: string,
+  services: RehearsalServices,
+  assets: Assets,
+): Promise<string[]> {
+  const templates = new Templates(folder, { debug: true })
+  const own = templatesIn(folder)
+  const compiled = own.flatMap((file) => templates.syntaxFault(file) ?? [])
+  if (compiled.length > 0) throw toError(compiled)
+  const { locales, config } = services
+  const locale = locales.choose([config.locales.default], '')
+  const faults = new Set([
+    ...(await pageFaults(templates, locale, services, assets)),
+    ...locales.all.flatMap((each) => mailFaults(templates, each, services)),
+  ])
+  if (faults.size > 0) throw toError([...faults])
+  return own.flatMap((file) => unusedNote(file, templates, services) ?? [])
+}
+
+async function pageFaults(
+  templates: Templates,
+  locale: Locale,
+  services: RehearsalServices,
+  assets: Assets,
+): Promise<string[]> {
+  const faults: string[] = []
+  const render = (template: string, view: object) => templates.render(template, view)
+  const pages = new Pages({ services, assets, render })
+  const request = { method: 'GET', path: '', headers: {}, parameters: {}, data: {} }
+  const visit: Visit = { request, flow: null, locale }
+  for (const outcome of samplePages(services, locale)) {
+    const file = `${templateOf(outcome.page)}.eta`
+    try {
+      const { body } = await pages.respond(outcome, visit)
+      const html = String(body)
+      const missing = (essentials[outcome.page] ?? []).filter((text) => !html.includes(text))
+      faults.push(...missing.map((text) => `${templates.find(file)}: has no ${text}`))
+    } catch (error) {
+      faults.push(faultOf(error, templates.find(file)))
+    }
+  }
+  return faults
+}
+
+/** The faults of the mails that are written in this very language. */
+function mailFaults(
+  templates: Templates,
+  locale: Locale,
+  services: { readonly config: Config } & RehearsalServices,
+): string[] {
+  return mailKinds.flatMap((kind) => {
+    const file = `email/${locale.tag}/${kind}.eta`
+    if (!templates.has(file)) return []
+    try {
+      const data = sampleMail(kind, locale, services)
+      const to = { id: 'sample', address: data.account }
+      const { subject, html } = compose(templates, { kind, language: locale.tag }, to, data)
+      const isWithoutLink = data.link !== undefined && !html.includes(data.link)
+      return [
+        ...(subject === '' ? [`${templates.find(file)}: has no subject`] : []),
+        ...(isWithoutLink ? [`${templates.find(file)}: has no it.link`] : []),
+      ]
+    } catch (error) {
+      return [faultOf(error, templates.find(file))]
+    }
+  })
+}
+
+/** Why a file of the site's own is never read, or `null` when it is. */
+function unusedNote(
+  file: string,
+  templates: Templates,
+  { locales }: RehearsalServices,
+): string | null {
+  if (templates.isUsed(file)) return null
+  const path = templates.find(file)
+  const [, tag] = /^email\/([^/]+)\//.exec(file) ?? []
+  if (tag !== undefined && !locales.all.some((locale) => locale.tag === tag)) {
+    return `${path} is not used: ${tag} is not among the languages on offer`
+  }
+  const near = nearest(file, templatesIn(builtInTemplates))
+  return `${path} is not used${near === null ? '' : ` (did you mean ${near}?)`}`
+}
+
+/** The templates in a folder and below, named from it; the sample site's are nobody's to change. */
+function templatesIn(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .map((file) => file.replaceAll(sep, '/'))
+    .filter((file) => file.endsWith('.eta') && !file.startsWith('demo/'))
+    .sort()
+}
+
+function toError(problems: readonly string[]): ForgotError {
+  const lines = problems.map((problem) => `  ${problem}`).join('\n')
+  const message = `The site's own templates cannot be used:\n${lines}`
+  return new ForgotError('ERR_FORGOT_TEMPLATE', message, { problems })
+}
