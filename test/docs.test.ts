@@ -1,10 +1,16 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { loadConfig } from '../src/config/load.ts'
 
-const documents = ['README.md', 'CONTRIBUTING.md', 'CHANGELOG.md']
+const documents = [
+  'README.md',
+  'CONTRIBUTING.md',
+  'CHANGELOG.md',
+  'TRANSLATING.md',
+  'docs/templates.md',
+]
 const readme = readFileSync('README.md', 'utf8')
 
 function blocks(language: string): string[] {
@@ -65,5 +71,6 @@ describe('the README', () => {
 
 it.each(documents)('%s links to files that are there', (document) => {
   const links = [...readFileSync(document, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)\)/g)]
-  for (const [, file = ''] of links) expect([file, existsSync(file)]).toEqual([file, true])
+  for (const [, file = ''] of links)
+    expect([file, existsSync(join(dirname(document), file))]).toEqual([file, true])
 })

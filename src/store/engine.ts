@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Kysely, Transaction } from 'kysely'
+import type { Kysely, QueryExecutorProvider, Transaction } from 'kysely'
 import { ForgotError, type ForgotErrorCode } from '../errors.ts'
 
 /** What differs between SQL engines. */
@@ -13,6 +13,24 @@ export interface Dialect {
    * could not do its work, and `null` when the error is not the engine's.
    */
   judge(error: unknown): 'busy' | 'fault' | null
+  /** What the owner can do about an error, or `null` when its own message says it all. */
+  remedy(error: unknown): string | null
+  /** The names of all tables and views, as a configuration would write them. */
+  tables(database: QueryExecutorProvider): Promise<readonly string[]>
+  /** The names of the columns of one table or view, which must be there. */
+  columns(database: QueryExecutorProvider, table: string): Promise<readonly string[]>
+  /** Writes what stands there already: it fails where nothing can be written. */
+  touch(database: QueryExecutorProvider): Promise<void>
+}
+
+/** A database as its owner knows it. */
+export interface Place {
+  /** The key of the configuration that names it. */
+  readonly key: string
+  /** Where it is, without what is secret in its URL. */
+  readonly name: string
+  /** The code of the errors that it causes. */
+  readonly code: ForgotErrorCode
 }
 
 // Z13: waiting for other writers ends after 5 s, and the request is told to come back.
@@ -26,14 +44,13 @@ const longestPauseMs = 50
  */
 export class Engine<Tables> {
   readonly dialect: Dialect
+  readonly place: Place
   readonly #database: Kysely<Tables>
-  readonly #faultCode: ForgotErrorCode
 
-  /** @param faultCode The code of the error that a failing database causes. */
-  constructor(database: Kysely<Tables>, dialect: Dialect, faultCode: ForgotErrorCode) {
+  constructor(database: Kysely<Tables>, dialect: Dialect, place: Place) {
     this.#database = database
     this.dialect = dialect
-    this.#faultCode = faultCode
+    this.place = place
   }
 
   /**
@@ -50,7 +67,7 @@ export class Engine<Tables> {
         const kind = this.dialect.judge(error)
         if (kind === null) throw error
         if (kind === 'fault') throw this.#fault(error)
-        if (performance.now() > giveUpAt) throw busy(error)
+        if (performance.now() > giveUpAt) throw this.#busy(error)
       }
       await sleep(pauseMs * (0.5 + Math.random()))
     }
@@ -61,15 +78,84 @@ export class Engine<Tables> {
     return this.run((database) => database.transaction().execute(work))
   }
 
+  /** Runs a whole transaction and takes it back: it fails as it would, and nothing changes. */
+  async rehearse(work: (tables: Transaction<Tables>) => Promise<unknown>): Promise<void> {
+    const undo = new Error('A rehearsal is taken back')
+    try {
+      await this.transaction(async (tables) => {
+        await work(tables)
+        throw undo
+      })
+    } catch (error) {
+      if (error !== undo) throw error
+    }
+  }
+
+  /**
+   * Finds out by a rehearsal whether this process may write at all.
+   *
+   * @throws {ForgotError} the engine's own code when it may not; `ERR_FORGOT_BUSY` like {@link run}.
+   */
+  async checkWritable(): Promise<void> {
+    try {
+      await this.rehearse((tables) => this.dialect.touch(tables))
+    } catch (error) {
+      throw isBusy(error) ? error : this.unusable('cannot be written', error)
+    }
+  }
+
+  /**
+   * The error for a database that is of no use as it is, with what to do about it.
+   *
+   * @param remedy For what the engine itself knows no remedy.
+   */
+  unusable(fault: string, error: unknown, remedy: string | null = null): ForgotError {
+    const cause = causeOf(error)
+    return unusable(this.place, fault, cause, this.dialect.remedy(cause) ?? remedy)
+  }
+
   close(): Promise<void> {
     return this.#database.destroy()
   }
 
+  // Without the engine's words: while requests are served they could repeat what a visitor typed.
   #fault(cause: unknown): ForgotError {
-    return new ForgotError(this.#faultCode, 'The database has failed', { cause })
+    const { key, name, code } = this.place
+    return new ForgotError(code, `${key}: ${name} has failed`, { cause })
+  }
+
+  #busy(cause: unknown): ForgotError {
+    const { key, name } = this.place
+    return new ForgotError('ERR_FORGOT_BUSY', `${key}: ${name} is held by another writer`, {
+      cause,
+    })
   }
 }
 
-function busy(cause: unknown): ForgotError {
-  return new ForgotError('ERR_FORGOT_BUSY', 'The database is held by another writer', { cause })
+/** `store.url: /data/store.db cannot be opened: <why>; <remedy>` */
+export function unusable(
+  { key, name, code }: Place,
+  fault: string,
+  cause: unknown,
+  remedy: string | null,
+): ForgotError {
+  const advice = remedy === null ? '' : `; ${remedy}`
+  const message = `${key}: ${name} ${fault}: ${reasonOf(cause)}${advice}`
+  return new ForgotError(code, message, { cause })
+}
+
+/** Why a statement has failed, in the words of the database. */
+export function reasonOf(error: unknown): string {
+  const cause = causeOf(error)
+  return cause instanceof Error ? cause.message : String(cause)
+}
+
+/** Whether a database has failed only because another writer was at work. */
+export function isBusy(error: unknown): boolean {
+  return error instanceof ForgotError && error.code === 'ERR_FORGOT_BUSY'
+}
+
+/** The driver's own error, out of the one that an engine makes of it. */
+function causeOf(error: unknown): unknown {
+  return error instanceof ForgotError ? (error.cause ?? error) : error
 }

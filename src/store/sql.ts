@@ -1,10 +1,14 @@
 import { sql } from 'kysely'
-import type { Engine } from './engine.ts'
+import { type Engine, isBusy } from './engine.ts'
 import { SqlJobs } from './jobs.ts'
 import { migrate } from './migrations.ts'
 import { SqlResets } from './resets.ts'
 import { type TableNames, type Tables, tableNames } from './schema.ts'
 import type { Jobs, Resets, Store } from './store.ts'
+
+// Either a later version was here, or other tables have the names of ours.
+const migrationRemedy =
+  'use the version of this module that made its tables, or set another store.url or store.tablePrefix'
 
 /** The store on any SQL engine. */
 export class SqlStore implements Store {
@@ -24,10 +28,17 @@ export class SqlStore implements Store {
    * The store in an opened database, its tables made or brought up to date.
    *
    * @param prefix Put before the names of its tables.
-   * @throws {ForgotError} `ERR_FORGOT_STORE` when the tables cannot be made or are too new.
+   * @throws {ForgotError} `ERR_FORGOT_STORE` when it cannot be written, or the tables cannot be made or
+   *   are too new.
    */
   static async open(engine: Engine<Tables>, prefix: string): Promise<SqlStore> {
-    await migrate(engine, prefix)
+    await engine.checkWritable()
+    try {
+      await migrate(engine, prefix)
+    } catch (error) {
+      if (isBusy(error)) throw error
+      throw engine.unusable('cannot be migrated', error, migrationRemedy)
+    }
     return new SqlStore(engine, tableNames(prefix))
   }
 

@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdirSync } from 'node:fs'
+import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import {
@@ -10,12 +10,12 @@ import {
   SqliteAdapter,
   type SqliteDatabase,
   SqliteDialect,
-  type SqliteDialectConfig,
   SqliteDriver,
   type SqliteStatement,
+  sql,
 } from 'kysely'
-import { ForgotError, type ForgotErrorCode } from '../errors.ts'
-import { Engine, type Dialect as EngineDialect } from './engine.ts'
+import { ForgotError } from '../errors.ts'
+import { Engine, type Dialect as EngineDialect, type Place, unusable } from './engine.ts'
 
 /**
  * Opens the SQLite file of a `sqlite:<file>` URL for this module's own tables: the file and its folder are
@@ -24,46 +24,45 @@ import { Engine, type Dialect as EngineDialect } from './engine.ts'
  * @throws {ForgotError} `ERR_FORGOT_STORE` when it cannot be opened.
  */
 export function openOwnSqlite<Tables>(url: string): Engine<Tables> {
-  const file = fileOf(url)
-  try {
-    return toEngine(openOwn(file), 'ERR_FORGOT_STORE')
-  } catch (error) {
-    throw cannotOpen('ERR_FORGOT_STORE', file, error)
-  }
+  return open({ key: 'store.url', name: fileOf(url), code: 'ERR_FORGOT_STORE' }, openOwn)
 }
 
 /**
  * Opens a database that belongs to the site, as it is.
  *
- * @throws {ForgotError} `ERR_FORGOT_USERS` when it cannot be opened.
+ * @throws {ForgotError} `ERR_FORGOT_USERS` when it is not there or cannot be opened.
  */
 export function openSiteSqlite<Tables>(url: string): Engine<Tables> {
-  const file = fileOf(url)
+  const place: Place = { key: 'users.url', name: fileOf(url), code: 'ERR_FORGOT_USERS' }
+  return open(place, (file, isThere) => {
+    if (!isThere) throw new ForgotError(place.code, `${place.key}: there is no file ${file}`)
+    return new Database(file, { fileMustExist: true })
+  })
+}
+
+function open<Tables>(
+  place: Place,
+  connect: (file: string, isThere: boolean) => Database.Database,
+): Engine<Tables> {
+  const { key, name, code } = place
   try {
-    return toEngine(new Database(file, { fileMustExist: true }), 'ERR_FORGOT_USERS')
+    const found = statSync(name, { throwIfNoEntry: false })
+    if (found?.isDirectory()) {
+      throw new ForgotError(code, `${key}: ${name} is a folder; name a file in it`)
+    }
+    const connection = connect(name, found !== undefined)
+    // better-sqlite3 waits for a lock by stopping the whole process; the engine waits instead.
+    connection.pragma('busy_timeout = 0')
+    const database = new Kysely<Tables>({ dialect: new Dialect(connection) })
+    return new Engine(database, dialect, place)
   } catch (error) {
-    throw cannotOpen('ERR_FORGOT_USERS', file, error)
+    if (error instanceof ForgotError) throw error
+    throw unusable(place, 'cannot be opened', error, remedy(error))
   }
 }
 
-const dialect: EngineDialect = {
-  timeType: 'integer',
-  tableOptions: 'strict',
-  judge: (error) => {
-    if (!(error instanceof Database.SqliteError)) return null
-    return /^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/.test(error.code) ? 'busy' : 'fault'
-  },
-}
-
-function toEngine<Tables>(connection: Database.Database, code: ForgotErrorCode): Engine<Tables> {
-  // better-sqlite3 waits for a lock by stopping the whole process; the engine waits instead.
-  connection.pragma('busy_timeout = 0')
-  const database = new Kysely<Tables>({ dialect: new Dialect({ database: cached(connection) }) })
-  return new Engine(database, dialect, code)
-}
-
-function openOwn(file: string): Database.Database {
-  const isNew = file !== ':memory:' && !existsSync(file)
+function openOwn(file: string, isThere: boolean): Database.Database {
+  const isNew = file !== ':memory:' && !isThere
   if (isNew) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const connection = new Database(file)
   // Its write-ahead log and index take the mode of the file.
@@ -80,10 +79,49 @@ function fileOf(url: string): string {
   return url.slice('sqlite:'.length)
 }
 
-function cannotOpen(code: ForgotErrorCode, file: string, cause: unknown): ForgotError {
-  const why = cause instanceof Error ? cause.message : String(cause)
-  const message = `The SQLite database ${file} cannot be opened: ${why}`
-  return new ForgotError(code, message, { cause })
+const dialect: EngineDialect = {
+  timeType: 'integer',
+  tableOptions: 'strict',
+  judge: (error) => {
+    if (!(error instanceof Database.SqliteError)) return null
+    return /^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/.test(error.code) ? 'busy' : 'fault'
+  },
+  remedy,
+  async tables(database) {
+    const query = sql<{ name: string }>`select name from sqlite_schema
+      where type in ('table', 'view') and name not like 'sqlite!_%' escape '!' order by name`
+    return (await query.execute(database)).rows.map((row) => row.name)
+  },
+  async columns(database, table) {
+    const [name, schema = null] = table.split('.').reverse()
+    // Its columns are the visible and the generated ones; table_info would leave out the latter.
+    const query = sql<{ name: string }>`
+      select name from pragma_table_xinfo(${name}, ${schema}) where hidden <> 1 order by cid`
+    return (await query.execute(database)).rows.map((row) => row.name)
+  },
+  async touch(database) {
+    // An update of no rows would not do: SQLite asks for its journal only when a page is written.
+    const { rows } = await sql<{ user_version: number }>`pragma user_version`.execute(database)
+    await sql`pragma user_version = ${sql.lit(rows[0]?.user_version ?? 0)}`.execute(database)
+  },
+}
+
+/** By SQLite's code, or the system's with its call. */
+const remedies: readonly (readonly [RegExp, string])[] = [
+  [/ mkdir$/, 'make that folder, writable for this user, or name another file'],
+  [
+    /^(?:SQLITE_(?:READONLY|CANTOPEN|PERM)|EACCES|EPERM|EROFS)/,
+    'make the file and its folder writable for this user',
+  ],
+  [/^SQLITE_NOTADB/, 'name an SQLite database'],
+  [/^SQLITE_CORRUPT/, 'restore it from a backup'],
+  [/^(?:SQLITE_FULL|ENOSPC|EDQUOT)/, 'make room on its disk'],
+  [/^SQLITE_BUSY/, 'try again when no other process keeps it to itself'],
+]
+
+function remedy(error: unknown): string | null {
+  const { code = '', syscall = '' } = error as NodeJS.ErrnoException
+  return remedies.find(([pattern]) => pattern.test(`${code} ${syscall}`))?.[1] ?? null
 }
 
 /** The connection with each statement prepared once: Kysely asks for the same few again and again. */
@@ -91,11 +129,11 @@ function cached(connection: Database.Database): SqliteDatabase {
   const statements = new Map<string, SqliteStatement>()
   return {
     close: () => connection.close(),
-    prepare(sql) {
-      let statement = statements.get(sql)
+    prepare(text) {
+      let statement = statements.get(text)
       if (statement === undefined) {
-        statement = connection.prepare<unknown[]>(sql) as SqliteStatement
-        statements.set(sql, statement)
+        statement = connection.prepare<unknown[]>(text) as SqliteStatement
+        statements.set(text, statement)
       }
       return statement
     },
@@ -103,15 +141,15 @@ function cached(connection: Database.Database): SqliteDatabase {
 }
 
 class Dialect extends SqliteDialect {
-  readonly #config: SqliteDialectConfig
+  readonly #connection: Database.Database
 
-  constructor(config: SqliteDialectConfig) {
-    super(config)
-    this.#config = config
+  constructor(connection: Database.Database) {
+    super({ database: connection })
+    this.#connection = connection
   }
 
   override createDriver(): Driver {
-    return new ImmediateDriver(this.#config)
+    return new ImmediateDriver(this.#connection)
   }
 
   override createAdapter(): DialectAdapter {
@@ -121,8 +159,20 @@ class Dialect extends SqliteDialect {
 
 /** Takes the write lock when a transaction begins: one that must upgrade later could only fail. */
 class ImmediateDriver extends SqliteDriver {
+  readonly #connection: Database.Database
+
+  constructor(connection: Database.Database) {
+    super({ database: cached(connection) })
+    this.#connection = connection
+  }
+
   override async beginTransaction(connection: DatabaseConnection): Promise<void> {
     await connection.executeQuery(CompiledQuery.raw('begin immediate'))
+  }
+
+  /** SQLite rolls back by itself when its disk is full: to ask again would hide that behind another error. */
+  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
+    if (this.#connection.inTransaction) await super.rollbackTransaction(connection)
   }
 }
 

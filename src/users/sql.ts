@@ -1,9 +1,9 @@
-import { type RawBuilder, sql } from 'kysely'
+import { type QueryExecutorProvider, type RawBuilder, sql } from 'kysely'
 import { foldAscii } from '../address.ts'
 import type { Config } from '../config/config.ts'
-import { ForgotError } from '../errors.ts'
-import type { Engine } from '../store/engine.ts'
+import { type Engine, isBusy } from '../store/engine.ts'
 import type { User } from '../user.ts'
+import { explain } from './probe.ts'
 import type { Users } from './users.ts'
 
 type Mapping = NonNullable<Config['users']>
@@ -16,6 +16,8 @@ interface Row {
   readonly locale: string | null
 }
 
+const nobody = sql`1 = 0`
+
 /** The accounts in a table of the site, under whatever names its table and columns have. */
 export class SqlUsers implements Users {
   readonly #engine: Engine<unknown>
@@ -27,12 +29,18 @@ export class SqlUsers implements Users {
   }
 
   /**
-   * @throws {ForgotError} `ERR_FORGOT_USERS` when a mapped table or column is not there or `where` is
-   *   not a condition.
+   * The accounts of an opened database, once it has shown that it can be read and written as mapped.
+   *
+   * @throws {ForgotError} `ERR_FORGOT_USERS` with a line for each table, column or condition that it
+   *   does not know or that cannot be written.
    */
   static async open(engine: Engine<unknown>, map: Mapping): Promise<SqlUsers> {
     const users = new SqlUsers(engine, map)
-    await users.#probe()
+    try {
+      await users.#probe()
+    } catch (error) {
+      throw isBusy(error) ? error : await explain(engine, map, error)
+    }
     return users
   }
 
@@ -48,18 +56,13 @@ export class SqlUsers implements Users {
   }
 
   async setPassword(user: User, hash: string): Promise<boolean> {
-    const { table, id, email, password, sessions } = this.#map
+    const { id, email, password, sessions } = this.#map
+    const isUser = sql`${sql.ref(id)} = ${user.id} and ${sql.ref(email)} = ${user.email}
+      and coalesce(${sql.ref(password)}, '') = ${user.version}`
     return this.#engine.transaction(async (tables) => {
-      const written = await sql`
-        update ${sql.table(table)} set ${sql.ref(password)} = ${hash}
-        where ${sql.ref(id)} = ${user.id} and ${sql.ref(email)} = ${user.email}
-          and coalesce(${sql.ref(password)}, '') = ${user.version} and ${this.#condition}`.execute(
-        tables,
-      )
-      if (written.numAffectedRows !== 1n) return false
+      if ((await this.#writePassword(tables, hash, isUser)) !== 1n) return false
       if (sessions !== null) {
-        await sql`delete from ${sql.table(sessions.table)}
-          where ${sql.ref(sessions.user)} = ${user.id}`.execute(tables)
+        await this.#endSessions(tables, sessions, sql`${sql.ref(sessions.user)} = ${user.id}`)
       }
       return true
     })
@@ -86,20 +89,41 @@ export class SqlUsers implements Users {
     return rows
   }
 
-  /** Reads nothing, but names every table, column and condition that later statements use. */
+  /** How many passwords it has written. */
+  async #writePassword(
+    tables: QueryExecutorProvider,
+    hash: string,
+    where: RawBuilder<unknown>,
+  ): Promise<bigint | undefined> {
+    const { table, password } = this.#map
+    const query = sql`update ${sql.table(table)} set ${sql.ref(password)} = ${hash}
+      where ${where} and ${this.#condition}`
+    return (await query.execute(tables)).numAffectedRows
+  }
+
+  async #endSessions(
+    tables: QueryExecutorProvider,
+    { table }: NonNullable<Mapping['sessions']>,
+    where: RawBuilder<unknown>,
+  ): Promise<void> {
+    await sql`delete from ${sql.table(table)} where ${where}`.execute(tables)
+  }
+
+  /** Executes every statement on nobody: what it names must be there, and nothing changes. */
   async #probe(): Promise<void> {
+    const { sessions } = this.#map
+    await this.#select(nobody)
     try {
-      await this.#select(sql`1 = 0`)
-      const { sessions } = this.#map
-      if (sessions !== null) {
-        const query = sql`select ${sql.ref(sessions.user)} from ${sql.table(sessions.table)} where 1 = 0`
-        await this.#engine.run((database) => query.execute(database))
-      }
+      await this.#engine.checkWritable()
+      await this.#engine.rehearse(async (tables) => {
+        await this.#writePassword(tables, '', nobody)
+        if (sessions === null) return
+        const where = sql`${sql.ref(sessions.user)} is null and ${nobody}`
+        await this.#endSessions(tables, sessions, where)
+      })
     } catch (error) {
-      const cause = error instanceof Error ? (error.cause ?? error) : error
-      const why = cause instanceof Error ? cause.message : String(cause)
-      const message = `users: the user table does not fit its mapping in the configuration: ${why}`
-      throw new ForgotError('ERR_FORGOT_USERS', message, { cause })
+      // Another writer shows that the database can be written, and may take longer than a start.
+      if (!isBusy(error)) throw error
     }
   }
 }

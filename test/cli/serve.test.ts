@@ -203,7 +203,7 @@ describe('what cannot be used', () => {
     )
     const cli = run(['serve', '--config', 'c.yaml'])
     expect(await cli.ended()).toBe(2)
-    expect(cli.errors).toContain('users: the user table does not fit its mapping')
+    expect(cli.errors).toContain('users.email: there is no column "e_mail" in members; it has ')
     expect(cli.errors).toContain('e_mail')
     await site.stop()
   })

@@ -1,11 +1,21 @@
-import { mkdtempSync, rmSync, statSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { ForgotError } from '../../src/errors.ts'
 import { SqlStore } from '../../src/store/sql.ts'
 import { openOwnSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
+import { unprivileged } from '../support/unprivileged.ts'
 import { resetRequest, storeContract } from './contract.ts'
 
 let folder = ''
@@ -17,6 +27,7 @@ beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), 'forgot-store-'))
 })
 afterEach(() => {
+  for (const each of [folder, join(folder, 'data')]) if (existsSync(each)) chmodSync(each, 0o700)
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -64,19 +75,102 @@ describe('the SQLite file', () => {
     database.close()
     await store.close()
   })
+})
 
-  it('is refused when a later version has changed its tables', async () => {
+/** Why a store is refused. */
+async function refusal(path = file(), prefix = ''): Promise<string> {
+  try {
+    const store = await SqlStore.open(openOwnSqlite(`sqlite:${path}`), prefix)
+    await store.close()
+    return 'It is not'
+  } catch (error) {
+    if (!(error instanceof ForgotError)) throw error
+    expect(error.code).toBe('ERR_FORGOT_STORE')
+    return error.message
+  }
+}
+
+describe('a store that cannot be used', () => {
+  const migrationRemedy =
+    'use the version of this module that made its tables, or set another store.url or store.tablePrefix'
+  const modeRemedy = 'make the file and its folder writable for this user'
+
+  it('is one whose tables a later version has changed', async () => {
     await (await open()).close()
     const database = new Database(file())
     database.prepare("insert into migration values ('9999-later', '2030-01-01')").run()
     database.close()
-    await expect(open()).rejects.toMatchObject({ code: 'ERR_FORGOT_STORE' })
+    expect(await refusal()).toBe(
+      `store.url: ${file()} cannot be migrated: corrupted migrations: previously executed migration 9999-later is missing; ${migrationRemedy}`,
+    )
   })
 
-  it('is refused when it is no database', () => {
-    expect(() => openOwnSqlite(`sqlite:${folder}`)).toThrow(
-      expect.objectContaining({ code: 'ERR_FORGOT_STORE' }),
+  it('is a database that has other tables of these names', async () => {
+    const shared = join(folder, 'shared.db')
+    new Database(shared).exec('create table mail_job (id)').close()
+    expect(await refusal(shared)).toBe(
+      `store.url: ${shared} cannot be migrated: table "mail_job" already exists; ${migrationRemedy}`,
     )
+    expect(await refusal(shared, 'fp_')).toBe('It is not')
+  })
+
+  it('is a folder', async () => {
+    expect(await refusal(folder)).toBe(`store.url: ${folder} is a folder; name a file in it`)
+  })
+
+  it('is a file that is no database, and stays as it is', async () => {
+    const text = join(folder, 'diary.txt')
+    writeFileSync(text, 'Dear diary')
+    expect(await refusal(text)).toBe(
+      `store.url: ${text} cannot be opened: file is not a database; name an SQLite database`,
+    )
+    expect(readFileSync(text, 'utf8')).toBe('Dear diary')
+  })
+
+  it('is one whose folder cannot be made', async () => {
+    const inFile = join(folder, 'text', 'data', 'store.db')
+    writeFileSync(join(folder, 'text'), '')
+    expect(await refusal(inFile)).toBe(
+      `store.url: ${inFile} cannot be opened: ENOTDIR: not a directory, mkdir '${join(folder, 'text', 'data')}'; make that folder, writable for this user, or name another file`,
+    )
+    chmodSync(folder, 0o555)
+    expect(await unprivileged(() => refusal())).toBe(
+      `store.url: ${file()} cannot be opened: EACCES: permission denied, mkdir '${join(folder, 'data')}'; make that folder, writable for this user, or name another file`,
+    )
+  })
+
+  it.each([
+    ['is read-only', 'written', 0o444, 0o777],
+    ['is in a folder that is', 'opened', 0o666, 0o555],
+    ['is both', 'opened', 0o444, 0o555],
+  ])('is a file that %s', async (_, verb, fileMode, folderMode) => {
+    await (await open()).close()
+    chmodSync(file(), fileMode)
+    chmodSync(join(folder, 'data'), folderMode)
+    chmodSync(folder, 0o755)
+    expect(await unprivileged(() => refusal())).toBe(
+      `store.url: ${file()} cannot be ${verb}: attempt to write a readonly database; ${modeRemedy}`,
+    )
+  })
+
+  it('is one that cannot be made in its folder', async () => {
+    chmodSync(folder, 0o555)
+    const path = join(folder, 'store.db')
+    expect(await unprivileged(() => refusal(path))).toBe(
+      `store.url: ${path} cannot be opened: unable to open database file; ${modeRemedy}`,
+    )
+  })
+
+  it('is named when it fails later', async () => {
+    const store = await open()
+    const database = new Database(file())
+    database.exec('drop table mail_job')
+    database.close()
+    await expect(store.resets.request(resetRequest('alice'))).rejects.toMatchObject({
+      code: 'ERR_FORGOT_STORE',
+      message: `store.url: ${file()} has failed`,
+    })
+    await store.close()
   })
 })
 
@@ -104,6 +198,7 @@ describe('behind another writer', () => {
     other.exec('begin immediate')
     await expect(store.resets.request(resetRequest('alice'))).rejects.toMatchObject({
       code: 'ERR_FORGOT_BUSY',
+      message: `store.url: ${file()} is held by another writer`,
     })
     other.exec('commit')
     expect(await store.jobs.claim(Number.MAX_SAFE_INTEGER, 1, 10)).toEqual([])
