@@ -53,6 +53,11 @@ export abstract class Action<T extends object = object> {
   abstract html(request: Request<T>): Promise<Response>
 }
 
+/** One that answers programs as well. */
+export interface JsonAction extends Action {
+  json(request: Request): Promise<Response>
+}
+
 /**
  * The text sent under this name, or `''` when it is absent, repeated or not text: a list or an object
  * where one value belongs is never guessed at (ASVS 15.3.5, 15.3.7).

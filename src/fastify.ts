@@ -1,4 +1,3 @@
-import { parse } from 'node:querystring'
 import formbody from '@fastify/formbody'
 import view from '@fastify/view'
 import type {
@@ -8,15 +7,17 @@ import type {
   FastifyReply,
   FastifyRequest,
 } from 'fastify'
-import type { Action, Request, Response } from './action.ts'
-import type { Config, ConfigInput } from './config/config.ts'
+import type { Action, JsonAction, Request, Response } from './action.ts'
+import { parseForm, parseJson } from './body.ts'
+import type { Config, ConfigInput, Route } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
 import { MailboxPages } from './demo/mailbox.ts'
 import { ForgotError } from './errors.ts'
 import type { Forgot } from './forgot.ts'
+import { describeRequest, type Reading, toRequest } from './incoming.ts'
 import { describeError } from './log.ts'
 import type { Mailbox } from './mail/mailbox.ts'
-import type { Asset } from './respond/assets.ts'
+import { type Asset, longCache } from './respond/assets.ts'
 import type { Render } from './respond/html.ts'
 import { securityHeaders } from './security.ts'
 import type { ErrorReason } from './steps/outcome.ts'
@@ -26,7 +27,7 @@ import { type Wired, wire } from './wire.ts'
 
 /** What the plugin is registered with. */
 export interface ForgotPasswordOptions {
-  /** A `config.yaml`, or its values; default: `./config.yaml` where there is one. */
+  /** A `config.yaml`, or its values; default: `./config.yaml`. */
   readonly config?: string | ConfigInput
   /** The site's accounts, where they are not in a table that the configuration can name. */
   readonly users?: Users
@@ -69,48 +70,83 @@ export async function mountForgot(app: FastifyInstance, wired: Wired): Promise<F
     propertyName: viewName,
     asyncPropertyName: `${viewName}Async`,
   })
-  const forgot = wired.forgot(app.getDecorator<Render>(viewName))
+  const render = app.getDecorator<Render>(viewName)
+  const forgot = wired.forgot({ render })
   app.setErrorHandler((error: FastifyError, request, reply) =>
     onError(forgot, error, request, reply),
   )
-  for (const [path, action] of Object.entries(config.routes)) {
-    if (action === 'forgot') mountAction(app, config, path, forgot)
-    else mountWellKnown(app, config, path)
+  for (const { action, path } of config.routes) {
+    if (action === 'well-known') mountWellKnown(app, config, path)
   }
+  const routes = config.routes.filter(({ action }) => action === 'forgot')
+  for (const route of routes) {
+    mountAction(app, config, route, wired.forgot({ render, shape: route.response }))
+  }
+  refuseOthers(app, routes, forgot)
   mountAssets(app, [assets.style, assets.script, ...(assets.logo === null ? [] : [assets.logo])])
   if (mailbox !== null) mountMailbox(app, wired, mailbox)
   return forgot
 }
 
 /** Puts an action at a path: GET and POST are its own, everything else is refused there. */
-export function mount(app: FastifyInstance, config: Config, path: string, action: Action): void {
+export function mount(app: FastifyInstance, path: string, action: Action): void {
   app.route({
     method: ['GET', 'HEAD', 'POST'],
     url: path,
     bodyLimit: bodyLimitBytes,
-    ...routeOptions(config, path),
+    ...freeRoute,
     handler: async (request, reply) => send(reply, await action.html(toRequest(request))),
   })
 }
 
-/** Answers like a page of the module, for requests that no action has. */
+/** Answers like the module, for requests that no action has. */
 export async function answerError(
   forgot: Forgot,
   reason: ErrorReason,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
-  return send(reply, await forgot.refuse(reason, toRequest(request)))
+  return send(reply, await forgot.refuse(reason, readRequest(request)))
 }
 
-function mountAction(app: FastifyInstance, config: Config, path: string, forgot: Forgot): void {
-  mount(app, config, path, forgot)
+/** Answers the methods that no route takes at its path. */
+function refuseOthers(app: FastifyInstance, routes: readonly Route[], forgot: Forgot): void {
+  for (const path of new Set(routes.map((route) => route.path))) {
+    const allowed = routes.filter((each) => each.path === path).flatMap(methodsOf)
+    app.route({
+      method: app.supportedMethods.filter((method) => !allowed.includes(method)),
+      url: path,
+      ...freeRoute,
+      handler: async (request, reply) =>
+        answerError(
+          forgot,
+          'method-not-allowed',
+          request,
+          reply.header('allow', allowed.join(', ')),
+        ),
+    })
+  }
+}
+
+function methodsOf({ methods }: Route): string[] {
+  const all = methods ?? ['GET', 'POST']
+  return all.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
+}
+
+function mountAction(app: FastifyInstance, config: Config, route: Route, action: JsonAction): void {
+  const isListed = config.access.free.includes(route.path)
+  const { logSerializers } = freeRoute
   app.route({
-    method: app.supportedMethods.filter((method) => !['GET', 'HEAD', 'POST'].includes(method)),
-    url: path,
-    ...routeOptions(config, path),
-    handler: async (request, reply) =>
-      answerError(forgot, 'method-not-allowed', request, reply.header('allow', 'GET, HEAD, POST')),
+    method: methodsOf(route),
+    url: route.path,
+    bodyLimit: bodyLimitBytes,
+    // What a narrowed route takes is a proof of its own: there is nobody signed in who could be asked.
+    config: { access: isListed || route.step !== null ? 'free' : 'any', reading: route },
+    logSerializers,
+    handler: async (request, reply) => {
+      const read = readRequest(request)
+      return send(reply, await (read.format === 'json' ? action.json(read) : action.html(read)))
+    },
   })
 }
 
@@ -120,16 +156,16 @@ function mountWellKnown(app: FastifyInstance, config: Config, path: string): voi
 }
 
 function mountMailbox(app: FastifyInstance, wired: Wired, mailbox: Mailbox): void {
-  const { config, templates, assets } = wired
+  const { templates, assets } = wired
   mountAssets(app, [assets.demo])
   const styles = [assets.style.path, assets.demo.path]
-  mount(app, config, '/dev/mailbox', new MailboxPages(mailbox, templates, styles))
+  mount(app, '/dev/mailbox', new MailboxPages(mailbox, templates, styles))
 }
 
 function mountAssets(app: FastifyInstance, assets: readonly Asset[]): void {
   for (const { path, type, body } of assets) {
     app.get(path, freeRoute, async (_, reply) =>
-      reply.type(type).header('cache-control', 'public, max-age=31536000, immutable').send(body),
+      reply.type(type).header('cache-control', longCache).send(body),
     )
   }
 }
@@ -138,25 +174,15 @@ function mountAssets(app: FastifyInstance, assets: readonly Asset[]): void {
 function prepareScope(app: FastifyInstance, config: Config): void {
   app.removeAllContentTypeParsers()
   app.register(formbody, { bodyLimit: bodyLimitBytes, parser: parseForm })
+  app.addContentTypeParser(
+    'application/json',
+    { parseAs: 'buffer', bodyLimit: bodyLimitBytes },
+    async (_: FastifyRequest, body: Buffer) => parseJson(body),
+  )
   const headers = securityHeaders(config)
   app.addHook('onRequest', async (_, reply) => {
     reply.headers(headers)
   })
-}
-
-/**
- * A form's fields. Broken percent-encoding is refused: kept as it came, a password would be set to
- * something that its owner never typed.
- *
- * @throws {FastifyError} 400 for an escape that is not UTF-8.
- */
-function parseForm(body: string): Record<string, unknown> {
-  try {
-    decodeURIComponent(body)
-  } catch {
-    throw Object.assign(new Error('The form is not UTF-8'), { statusCode: 400 })
-  }
-  return { ...parse(body) }
 }
 
 const logSerializers = { req: describeRequest, err: describeError }
@@ -164,34 +190,10 @@ const logSerializers = { req: describeRequest, err: describeError }
 // A host's authentication hook reads it as `request.routeOptions.config.access`.
 const freeRoute = { config: { access: 'free' }, logSerializers }
 
-function routeOptions({ access }: Config, path: string) {
-  return access.free.includes(path) ? freeRoute : { config: { access: 'any' }, logSerializers }
-}
-
-/** A request as it may be logged: a query or an unknown path can hold a token. */
-export function describeRequest(request: FastifyRequest): Record<string, unknown> {
-  return { method: request.method, route: request.routeOptions?.url ?? 'unknown', ip: request.ip }
-}
-
-export function toRequest(request: FastifyRequest): Request {
-  // A URL that the router could not read has none.
-  const query = (request.query ?? {}) as Record<string, unknown>
-  const isRead = request.method === 'GET' || request.method === 'HEAD'
-  const body = request.body as Record<string, unknown> | null | undefined
-  return {
-    format: 'html',
-    request: {
-      method: request.method,
-      path: request.routeOptions?.url ?? '',
-      headers: request.headers,
-      parameters: (request.params ?? {}) as Record<string, unknown>,
-      // What a link says must never count as what a form was sent with.
-      data: isRead
-        ? query
-        : { ...(Object.hasOwn(query, 'lang') ? { lang: query['lang'] } : {}), ...body },
-      raw: { ip: request.ip },
-    },
-  }
+/** A request as its route reads it. */
+function readRequest(request: FastifyRequest): Request {
+  const { reading } = (request.routeOptions?.config ?? {}) as { reading?: Reading }
+  return toRequest(request, reading)
 }
 
 function send(reply: FastifyReply, response: Response): FastifyReply {
@@ -212,5 +214,5 @@ async function onError(
   const status = error.statusCode ?? 500
   const reason = status < 500 ? (reasonOfStatus[status] ?? 'bad-request') : null
   if (reason !== null) return answerError(forgot, reason, request, reply)
-  return send(reply, await forgot.fail(error, toRequest(request)))
+  return send(reply, await forgot.fail(error, readRequest(request)))
 }

@@ -14,6 +14,12 @@ import { takeStep } from './steps/step.ts'
 import { readVisit, type Visit } from './steps/visit.ts'
 import type { User } from './user.ts'
 
+/** What answers in each format. */
+export interface Responders {
+  readonly html: Responder
+  readonly json: Responder
+}
+
 /** Turns what a step decided into an answer of one format. */
 export interface Responder {
   respond(outcome: Outcome, visit: Visit): Promise<Response>
@@ -37,33 +43,43 @@ const retryAfterMs = 5000
  */
 export class Forgot<T extends User = User> extends Action<T> {
   readonly #services: Services
-  readonly #responders: { readonly html: Responder }
+  readonly #responders: Responders
 
-  constructor(services: Services, responders: { readonly html: Responder }) {
+  constructor(services: Services, responders: Responders) {
     super()
     this.#services = services
     this.#responders = responders
   }
 
   html(request: Request<T>): Promise<Response> {
-    return this.#answer(request, (visit) => takeStep(visit, this.#services))
+    return this.#answer({ ...request, format: 'html' }, (visit) => this.#take(visit))
+  }
+
+  /** The same for programs: without a session and without a cookie. */
+  json(request: Request<T>): Promise<Response> {
+    return this.#answer({ ...request, format: 'json' }, (visit) => this.#take(visit))
   }
 
   /** The answer to what was decided before any step, such as that a body is too large. */
-  refuse(reason: ErrorReason, request: Pick<Request, 'request'>): Promise<Response> {
+  refuse(reason: ErrorReason, request: Pick<Request, 'format' | 'request'>): Promise<Response> {
     return this.#answer(request, async () => failure(reason))
   }
 
   /** The answer to what went wrong outside of a step; the cause is logged. */
-  fail(error: unknown, request: Pick<Request, 'request'>): Promise<Response> {
+  fail(error: unknown, request: Pick<Request, 'format' | 'request'>): Promise<Response> {
     return this.#answer(request, async () => this.#report(error))
   }
 
+  #take(visit: Visit): Promise<Outcome> {
+    return takeStep(visit, this.#services)
+  }
+
   async #answer(
-    request: Pick<Request, 'request'>,
+    request: Pick<Request, 'format' | 'request'>,
     decide: (visit: Visit) => Promise<Outcome>,
   ): Promise<Response> {
-    const responder = this.#responders.html
+    const isJson = request.format === 'json'
+    const responder = isJson ? this.#responders.json : this.#responders.html
     const visit = readVisit(request, this.#services)
     try {
       return await responder.respond(await decide(visit), visit)

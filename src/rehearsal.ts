@@ -76,12 +76,18 @@ async function pageFaults(
       const { body } = await pages.respond(outcome, visit)
       const html = String(body)
       const missing = (essentials[outcome.page] ?? []).filter((text) => !html.includes(text))
-      faults.push(...missing.map((text) => `${templates.find(file)}: has no ${text}`))
+      faults.push(...missing.map((text) => `${lossAt(templates, file)}: has no ${text}`))
     } catch (error) {
       faults.push(faultOf(error, templates.find(file)))
     }
   }
   return faults
+}
+
+/** Where something is missing: a page that is not the site's own can only have lost it in the layout. */
+function lossAt(templates: Templates, file: string): string {
+  const path = templates.find(file)
+  return path.startsWith(builtInTemplates) ? templates.find('layout.eta') : path
 }
 
 /** The faults of the mails that are written in this very language. */

@@ -4,8 +4,9 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import type { Config } from './config/config.ts'
 import { DemoSite } from './demo/site.ts'
 import { ForgotError } from './errors.ts'
-import { answerError, describeRequest, mount, mountForgot } from './fastify.ts'
+import { answerError, mount, mountForgot } from './fastify.ts'
 import type { Forgot } from './forgot.ts'
+import { describeRequest } from './incoming.ts'
 import { describeError } from './log.ts'
 import { securityHeaders } from './security.ts'
 import { type Overrides, type Wired, wire } from './wire.ts'
@@ -152,7 +153,7 @@ function mountDemo(app: FastifyInstance, { config, templates, assets }: Wired): 
   const styles = [assets.style.path, assets.demo.path]
   const site = new DemoSite(config, templates, styles)
   app.addHook('onClose', async () => site.close())
-  for (const [path, action] of site.pages()) mount(app, config, path, action)
+  for (const [path, action] of site.pages()) mount(app, path, action)
 }
 
 /** Behind a proxy that is not declared, all visitors share one client's limit: the owner must know. */

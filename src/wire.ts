@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { type Clock, systemClock } from './clock.ts'
-import type { Config } from './config/config.ts'
+import type { Config, ResponseShape } from './config/config.ts'
 import { CourierThread } from './courier-thread.ts'
 import { openDemoUsers } from './demo/accounts.ts'
 import { Forgot } from './forgot.ts'
@@ -19,8 +19,9 @@ import { WorkerPasswords } from './password/hash.ts'
 import { keptSecret } from './proof/kept-secret.ts'
 import { KeyRing } from './proof/secret.ts'
 import { inspectOwnFiles } from './rehearsal.ts'
-import { type Assets, loadAssets } from './respond/assets.ts'
+import { type AssetPath, type Assets, loadAssets } from './respond/assets.ts'
 import { Pages, type Render } from './respond/html.ts'
+import { JsonBodies } from './respond/json.ts'
 import type { Services } from './services.ts'
 import { Pruner } from './store/pruner.ts'
 import { SqlStore } from './store/sql.ts'
@@ -37,6 +38,7 @@ export interface Overrides {
   readonly limiter?: Limiter
   readonly log?: Log
   readonly users?: Users
+  readonly assetPath?: AssetPath
 }
 
 /** Everything a configuration asks for, connected and ready to start. */
@@ -49,8 +51,11 @@ export interface Wired {
   readonly store: Store
   readonly templates: Templates
   readonly assets: Assets
-  /** @param render What renders its pages; default: its templates. */
-  forgot(render?: Render): Forgot
+  /**
+   * @param render What renders its pages; default: its templates.
+   * @param shape The body of a JSON success; default: the usual one.
+   */
+  forgot(options?: { render?: Render; shape?: ResponseShape | null }): Forgot
   /** Begins to deliver mail and to delete what is over. */
   start(): void
   /** Finishes the mails that are on their way and lets go of everything. */
@@ -69,7 +74,7 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
   try {
     const core = await openCore(config, overrides, opened)
     const { clock, store, templates } = core
-    const assets = loadAssets(config, templates)
+    const assets = loadAssets(config, templates, overrides.assetPath)
     const notes = await inspectOwnFiles({ config, ...core }, assets)
     for (const note of notes) log.warn({}, note)
     const passwords = opened.add(new WorkerPasswords(config.password))
@@ -78,6 +83,7 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
     const delivery = await chooseDelivery(config, overrides, core)
     const pruner = new Pruner({ store, clock, log, keepMs: retentionMs(config) })
     const limiter = overrides.limiter ?? openLimiter(config)
+    const byTemplates: Render = (template, view) => templates.render(template, view)
     const wake = () => delivery.wake()
     const { resets } = store
     const services: Services = { ...core, config, resets, passwords, limiter, log, wake }
@@ -89,8 +95,11 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
       store,
       templates,
       assets,
-      forgot: (render = (template, view) => templates.render(template, view)) =>
-        new Forgot(services, { html: new Pages({ services, assets, render }) }),
+      forgot: ({ render = byTemplates, shape = null } = {}) =>
+        new Forgot(services, {
+          html: new Pages({ services, assets, render }),
+          json: new JsonBodies({ services, shape }),
+        }),
       start: () => {
         delivery.start()
         pruner.start()
@@ -122,14 +131,7 @@ export async function wireCourier(config: Config, overrides: Overrides = {}): Pr
       await openCore(config, overrides, opened),
       opened,
     )
-    return {
-      start: () => courier.start(),
-      wake: () => courier.wake(),
-      stop: async () => {
-        await courier.stop()
-        await opened.close()
-      },
-    }
+    return withOpened(courier, opened)
   } catch (error) {
     await opened.close()
     throw error
@@ -166,6 +168,11 @@ async function chooseDelivery(config: Config, overrides: Overrides, core: Core):
   if (clock === undefined && users === undefined) return new CourierThread(config, log)
   const opened = new Opened()
   const courier = makeCourier(config, overrides, core, opened)
+  return withOpened(courier, opened)
+}
+
+/** A courier that lets go of what it alone uses. */
+function withOpened(courier: Courier, opened: Opened): Delivery {
   return {
     start: () => courier.start(),
     wake: () => courier.wake(),
@@ -206,9 +213,7 @@ function openLimiter({ limits }: Config): Limiter {
   return new MemoryLimiter({ request: limits.perClient, 'bad-proof': limits.badProofs })
 }
 
-const dayMs = 24 * 3_600_000
-
 /** A day after its end nobody asks for a row any more, but the limits count mails as old as they reach. */
 function retentionMs({ limits }: Config): number {
-  return Math.max(dayMs, ...limits.perAccount.map((limit) => limit.windowMs))
+  return Math.max(24 * 3_600_000, ...limits.perAccount.map((limit) => limit.windowMs))
 }

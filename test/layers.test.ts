@@ -40,6 +40,8 @@ const ports = [
 const rules: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(leaves.map((leaf) => [leaf, { imports: [] }])),
   node: { imports: ['errors'] },
+  body: { imports: [] },
+  incoming: { imports: ['action', 'config/config'] },
   origin: { imports: ['action'] },
   templates: { imports: ['errors', 'html'], packages: ['eta', 'yaml'] },
   security: { imports: ['config/config'], packages: ['helmet'] },
@@ -111,13 +113,23 @@ const rules: Readonly<Record<string, Rule>> = {
   wire: { imports: ['*'] },
   'courier-thread': { imports: ['config/config', 'log', 'mail/courier'] },
   'courier-worker': { imports: ['config/config', 'courier-thread', 'log', 'wire'] },
+  itrocks: { imports: ['*'] },
   fastify: { imports: ['*'], packages: ['@fastify/formbody', '@fastify/view', 'fastify'] },
   server: { imports: ['*'], packages: ['fastify'] },
   cli: { imports: ['*'] },
   index: { imports: ['*'] },
 }
 
-const edges = ['wire', 'courier-thread', 'courier-worker', 'fastify', 'server', 'cli', 'index']
+const edges = [
+  'wire',
+  'courier-thread',
+  'courier-worker',
+  'fastify',
+  'itrocks',
+  'server',
+  'cli',
+  'index',
+]
 
 interface Import {
   readonly file: string
@@ -130,7 +142,7 @@ const files = readdirSync('src', { recursive: true, encoding: 'utf8' })
 
 function importsOf(file: string): Import[] {
   const text = readFileSync(join('src', `${file}.ts`), 'utf8')
-  return [...text.matchAll(/(?:from|import\()\s*'([^']+)'/g)].map(([, target = '']) => ({
+  return [...text.matchAll(/(?:\bfrom |import\()'([^'\n]+)'/g)].map(([, target = '']) => ({
     file,
     target: target.startsWith('.')
       ? relative('src', resolve('src', dirname(file), target)).replace(/\.ts$/, '')

@@ -2,14 +2,10 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { publint } from 'publint'
 import { formatMessage } from 'publint/utils'
-import { beforeAll, expect, it } from 'vitest'
+import { expect, it } from 'vitest'
 import { documentConfig } from '../src/config/document.ts'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
-
-beforeAll(() => {
-  execFileSync(process.execPath, ['build.mjs'])
-})
 
 it('is built with everything that runs', () => {
   for (const file of [

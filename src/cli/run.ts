@@ -53,7 +53,12 @@ function version(): ExitCode {
 }
 
 // What the owner can mend in the configuration, or in what it names.
-const unusable = new Set<unknown>(['ERR_FORGOT_CONFIG', 'ERR_FORGOT_TEMPLATE', 'ERR_FORGOT_USERS'])
+const unusable = new Set<unknown>([
+  'ERR_FORGOT_CONFIG',
+  'ERR_FORGOT_STORE',
+  'ERR_FORGOT_TEMPLATE',
+  'ERR_FORGOT_USERS',
+])
 
 function fail(error: unknown): ExitCode {
   const isUsage = error instanceof UsageError

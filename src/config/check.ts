@@ -21,12 +21,28 @@ export function check(source: Source): Parsed | null {
   if (!result.success && retype(source, result.error.issues)) {
     result = schema.safeParse(source.value)
   }
-  for (const issue of result.error?.issues ?? []) report(source, issue)
+  for (const issue of issuesOf(result, source)) report(source, issue)
   for (let round = 0; round < mostRounds && !result.success; round += 1) {
-    for (const path of result.error.issues.flatMap(pathsOf)) leaveOut(source.value, path)
+    for (const path of issuesOf(result, source).flatMap(pathsOf)) leaveOut(source.value, path)
     result = schema.safeParse(source.value)
   }
   return result.success ? result.data : null
+}
+
+/** What is wrong; where a value may be text or an object and is an object, what is wrong within it. */
+function issuesOf(result: ReturnType<typeof schema.safeParse>, source: Source): Issue[] {
+  const open = (issue: Issue): Issue[] => {
+    if (issue.code !== 'invalid_union' || !isObject(valueAt(source.value, issue.path)))
+      return [issue]
+    const within = issue.errors.find((each) => each.every((inner) => isWithin(inner)))
+    if (within === undefined) return [issue]
+    return within.flatMap((inner) => open({ ...inner, path: [...issue.path, ...inner.path] }))
+  }
+  return (result.error?.issues ?? []).flatMap(open)
+}
+
+function isWithin({ code, path }: Issue): boolean {
+  return path.length > 0 || code === 'unrecognized_keys'
 }
 
 function report(source: Source, issue: Issue): void {

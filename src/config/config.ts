@@ -1,6 +1,31 @@
 import type { Limit, Milliseconds } from '../units.ts'
 import type { Duration, LimitText } from './values.ts'
 
+/** What a route does; a module's name is how an @itrocks router spells `forgot`. */
+export type RouteAction =
+  | 'forgot'
+  | 'well-known'
+  | '@itrocks/forgot-password'
+  | 'fastify-forgot-password'
+
+/** How people prove that a mailbox is theirs. */
+export type RecoveryMethod = 'link' | 'code'
+
+/** A body of an answer: texts name values, everything else stands for itself. */
+export interface ResponseShape {
+  readonly [name: string]: string | number | boolean | null | ResponseShape
+}
+
+/** A route that does one thing only, for front ends that have names of their own. */
+export interface RouteInput {
+  action: 'forgot'
+  step?: 'request' | 'verify' | 'open' | 'change' | null
+  method?: RecoveryMethod | null
+  format?: 'html' | 'json' | null
+  fields?: Record<string, string>
+  response?: ResponseShape | null
+}
+
 /**
  * What `config.yaml`, or an object given to the plugin, may hold. What each key means, its unit, its
  * default and the reason for it stand beside the key in `config.yaml`; `schema.ts` has the rules.
@@ -9,10 +34,18 @@ export interface ConfigInput {
   imports?: string[]
   site?: { name?: string; url?: string | null; loginUrl?: string; supportUrl?: string | null }
   server?: { host?: string; port?: number; trustProxy?: boolean | string }
-  routes?: Record<string, 'forgot' | 'well-known'>
+  routes?: Record<string, RouteAction | RouteInput>
   access?: { free?: string[] }
   secret?: string | string[] | null
-  recovery?: { methods?: 'link'[]; linkLifetime?: Duration }
+  recovery?: {
+    methods?: RecoveryMethod[]
+    linkLifetime?: Duration
+    linkUrl?: string | null
+    codeLifetime?: Duration
+    codeDigits?: number
+    codeTries?: number
+    dailyTries?: number
+  }
   password?: {
     minLength?: number
     maxLength?: number
@@ -62,7 +95,8 @@ export interface ConfigInput {
 export type Parsed = Resolved<ConfigInput>
 
 /** What the module runs on: {@link Parsed} with its paths absolute and nothing left open, frozen. */
-export interface Config extends Omit<Parsed, 'imports' | 'secret' | 'site' | 'smtp'> {
+export interface Config extends Omit<Parsed, 'imports' | 'routes' | 'secret' | 'site' | 'smtp'> {
+  readonly routes: readonly Route[]
   readonly site: Parsed['site'] & { readonly url: string }
   readonly smtp: Omit<Parsed['smtp'], 'from'> & {
     readonly from: { readonly name: string; readonly email: string }
@@ -73,8 +107,16 @@ export interface Config extends Omit<Parsed, 'imports' | 'secret' | 'site' | 'sm
   readonly dataDir: string
   /** Whether visitors reach the site over https. */
   readonly isSecure: boolean
-  /** Path of the one route whose action is `forgot`. */
+  /** Path of the one route that has the pages. */
   readonly route: string
+}
+
+/** One route, as the server is to answer it. */
+export interface Route extends Omit<Resolved<RouteInput>, 'action'> {
+  readonly path: string
+  /** `null`: all that its action answers to. */
+  readonly methods: readonly string[] | null
+  readonly action: 'forgot' | 'well-known'
 }
 
 type Resolved<T> = T extends LimitText | readonly LimitText[]

@@ -13,6 +13,10 @@ export function readEnvironment(source: Source, env: Environment): void {
   for (const [variable, value] of Object.entries(env)) {
     if (!variable.startsWith(prefix) || value === undefined) continue
     const key = keyOf(variable.slice(prefix.length))
+    if (key?.path[0] === 'imports') {
+      source.problems.add(variable, null, 'imports are named in files alone')
+      continue
+    }
     if (key === null) {
       source.problems.add(variable, null, 'there is no such key in the configuration')
       continue

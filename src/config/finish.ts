@@ -2,8 +2,9 @@ import * as crypto from 'node:crypto'
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isLoopback } from '../network.ts'
-import type { Config, Parsed } from './config.ts'
+import type { Config, Parsed, Route } from './config.ts'
 import type { Path } from './problems.ts'
+import { hasPages, readRoutes } from './routes.ts'
 import type { Environment, Source } from './source.ts'
 import { defaultFolders } from './values.ts'
 
@@ -22,7 +23,8 @@ export function finish(
   const secrets = secret === null ? [] : [secret].flat()
   checkSecrets(secrets, source)
   checkPassword(parsed, source)
-  checkRoutes(parsed, source)
+  const routes = readRoutes(parsed.routes)
+  checkRoutes(routes, parsed, source)
   checkRequired(parsed, source, isDemo)
   if (env['NODE_ENV'] === 'production') checkProduction(parsed, source, isDemo)
   const file = (at: Path, name: string | null) => readable(source, at, folder, name, 'file')
@@ -34,7 +36,8 @@ export function finish(
     isSecure: url.startsWith('https:'),
     secrets,
     dataDir: resolve(folder, 'data'),
-    route: forgotRoutes(parsed)[0] ?? '',
+    routes,
+    route: routes.find(hasPages)?.path ?? '',
     store: { ...parsed.store, url: absoluteUrl(parsed.store.url, folder) },
     users: parsed.users && { ...parsed.users, url: absoluteUrl(parsed.users.url, folder) },
     templates: folderAt(['templates'], parsed.templates),
@@ -80,16 +83,12 @@ function checkPassword({ password }: Parsed, source: Source): void {
   }
 }
 
-function forgotRoutes({ routes }: Parsed): string[] {
-  return Object.keys(routes).filter((path) => routes[path] === 'forgot')
-}
-
-function checkRoutes(parsed: Parsed, source: Source): void {
-  const forgot = forgotRoutes(parsed)
-  if (forgot.length !== 1) {
-    source.refuse(['routes'], `must have one route for forgot, not ${forgot.length}`)
+function checkRoutes(routes: readonly Route[], { access }: Parsed, source: Source): void {
+  const pages = routes.filter(hasPages).map(({ path }) => path)
+  if (pages.length > 1) {
+    source.refuse(['routes'], `must have the pages at one path, not at ${pages.join(' and ')}`)
   }
-  for (const path of forgot.filter((route) => !parsed.access.free.includes(route))) {
+  for (const path of pages.filter((route) => !access.free.includes(route))) {
     source.refuse(
       ['access', 'free'],
       `must hold ${path}: nobody who forgot a password can sign in first`,

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import type { Parsed } from './config.ts'
+import { route, routeActions, routeKey } from './routes.ts'
 import { locales, site, theme } from './site.ts'
 import { log, mail, server, smtp, store, users } from './systems.ts'
 import { defaultFolders, sitePath } from './values.ts'
@@ -18,10 +19,14 @@ export const schema: z.ZodType<Parsed> = z.strictObject({
     .prefault({})
     .describe('The standalone server; a Fastify site that registers the plugin has its own.'),
   routes: z
-    .record(sitePath, z.enum(['forgot', 'well-known'], 'must be forgot or well-known'))
-    .default({ '/user/forgot-password': 'forgot', '/.well-known/change-password': 'well-known' })
+    .record(
+      routeKey,
+      z.union([z.enum(routeActions), route], 'must be forgot, well-known, or keys and values'),
+    )
+    .prefault({ '/user/forgot-password': 'forgot', '/.well-known/change-password': 'well-known' })
     .describe(
-      'Path to action. well-known sends password managers to the form (W3C change-password-url).',
+      'Path to action. well-known sends password managers to the form (W3C change-password-url). ' +
+        'A method and a path, such as POST /api/send-otp, may take one step with names of its own: docs/json.md.',
     ),
   access: z
     .strictObject({

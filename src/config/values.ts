@@ -87,6 +87,22 @@ export const link: z.ZodString = z
     'must be a path such as /help, an https address, or mailto:',
   )
 
+const linkUrlRule =
+  'must be a path or an https address with {token} in it, such as /reset?token={token}'
+
+/** A link's address with its placeholders; http is for this machine alone. */
+export const linkUrl: z.ZodString = z
+  .string(linkUrlRule)
+  .regex(
+    /^(?:https:\/\/[^\s/]+|http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)?\/(?!\/)[^\s\\]*$/,
+    linkUrlRule,
+  )
+  .refine((text) => text.includes('{token}'), linkUrlRule)
+  .refine(
+    (text) => text.replace(/\{(?:token|reference|sealedEmail)\}/g, '').match(/[{}]/) === null,
+    'must have no placeholders but {token}, {reference} and {sealedEmail}',
+  )
+
 /** The origin the site is reached at: its links are built from this and never from a request. */
 export const siteUrl: z.ZodType<string> = z
   .string('must be an address such as https://example.com')

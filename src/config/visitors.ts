@@ -1,18 +1,54 @@
 import { z } from 'zod'
 import type { Parsed } from './config.ts'
-import { duration, limits as limitList, oneLimit } from './values.ts'
+import { duration, limits as limitList, linkUrl, oneLimit } from './values.ts'
 
 /** `recovery:` */
 export const recovery: z.ZodType<Parsed['recovery']> = z.strictObject({
   methods: z
-    .array(z.enum(['link'], 'must be link'))
+    .array(z.enum(['link', 'code'], 'must be link or code'), 'must be a list of link and code')
     .min(1, 'must name at least one way to recover')
     .default(['link'])
-    .describe('How people prove that the mailbox is theirs. link: a link in the mail.'),
+    .describe(
+      'How people prove that the mailbox is theirs: link, code (digits to type), or both in one mail.',
+    ),
   linkLifetime: duration('1s', '24h')
     .prefault('60m')
     .describe(
       'How long a mailed link works. 1s to 24h; an hour at most is what OWASP WSTG-ATHN-09 asks.',
+    ),
+  linkUrl: linkUrl
+    .nullable()
+    .default(null)
+    .describe(
+      'Where the mailed link leads, when your reset page is your own: {token} must be in it, {reference} and ' +
+        '{sealedEmail} may. null: to the page here.',
+    ),
+  codeLifetime: duration('1s', '1h')
+    .prefault('10m')
+    .describe(
+      'How long a mailed code works. 1s to 1h; OWASP ASVS 6.5.5 asks for 10 minutes at most.',
+    ),
+  codeDigits: z
+    .int('must be a whole number')
+    .min(6, 'must be 6 or more (NIST SP 800-63B-4 §3.1.3.1)')
+    .max(10, 'must be 10 or less')
+    .default(6)
+    .describe('Digits of a code: 6 to 10.'),
+  codeTries: z
+    .int('must be a whole number')
+    .min(1, 'must be 1 or more')
+    .max(10, 'must be 10 or less')
+    .default(5)
+    .describe(
+      'Wrong tries at one code, then it is locked. A link in the same mail goes on working.',
+    ),
+  dailyTries: z
+    .int('must be a whole number')
+    .min(1, 'must be 1 or more')
+    .max(100, 'must be 100 or less')
+    .default(15)
+    .describe(
+      'Wrong tries at all codes of one address within 24 hours: asking for a new code does not add any.',
     ),
 })
 

@@ -18,15 +18,23 @@ export class Locales {
   readonly all: readonly Locale[]
   /** What is odd in the site's own files, a line each. */
   readonly notes: readonly string[]
+  readonly #known: ReadonlyMap<string, Locale>
   readonly #byTag: ReadonlyMap<string, Locale>
   readonly #offered: readonly Offered[]
   readonly #default: Locale
   readonly #accepted = new Map<string, Locale | null>()
 
-  constructor(all: readonly Locale[], defaultTag: string, notes: readonly string[] = []) {
-    this.all = all
+  /** @param known Every language there is; `offered` names those of them that visitors may choose. */
+  constructor(
+    known: readonly Locale[],
+    offered: readonly string[],
+    defaultTag: string,
+    notes: readonly string[] = [],
+  ) {
+    this.#known = new Map(known.map((locale) => [locale.tag, locale]))
+    this.all = offered.flatMap((tag) => this.#known.get(tag) ?? [])
     this.notes = notes
-    this.#byTag = new Map(all.map((locale) => [locale.tag, locale]))
+    this.#byTag = new Map(this.all.map((locale) => [locale.tag, locale]))
     this.#offered = offerAll(this.#byTag.keys())
     const first = this.find(defaultTag)
     if (first === null) {
@@ -57,10 +65,16 @@ export class Locales {
       throw new ForgotError('ERR_FORGOT_CONFIG', `locales.offer: there is no ${missing}.yaml`)
     }
     return new Locales(
-      offered.map((tag) => new Locale(tag, chain(tag, config.default, messages))),
+      [...messages.keys()].map((tag) => new Locale(tag, chain(tag, config.default, messages))),
+      offered,
       config.default,
       checkLocaleFiles(own, builtIn),
     )
+  }
+
+  /** The language of exactly this tag, on offer or not; `null` when there is none. */
+  exact(tag: string): Locale | null {
+    return this.#known.get(tag) ?? null
   }
 
   /** The offered language nearest to a tag, or `null`. */

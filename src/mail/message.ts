@@ -2,7 +2,6 @@ import { convert } from 'html-to-text'
 import type { Shades } from '../colour.ts'
 import { escapeHtml } from '../html.ts'
 import { directionOf, type Locale } from '../locale/locale.ts'
-import type { MailKind } from '../store/store.ts'
 import type { Templates } from '../templates.ts'
 import type { Message } from './mailer.ts'
 
@@ -20,18 +19,25 @@ export interface MailData {
   /** `K7Q4-MZ8P`. */
   readonly reference: string
   readonly colours: { readonly light: Shades; readonly dark: Shades }
-  /** The mail `link` only. */
+  /** The mail `link`, and the mail `code` where links are on. */
   readonly link?: string
   /** `in 60 minutes`. */
   readonly expiresIn?: string
   /** With the day, the hour and `UTC`. */
   readonly expiresAt?: string
+  /** The mail `code` only: digits, as they are to be typed. */
+  readonly code?: string
+  /** Where to type the code on another device; the code is not in it. */
+  readonly codeUrl?: string
+  readonly codeExpiresIn?: string
+  readonly codeExpiresAt?: string
   /** The mail `changed` only. */
   readonly changedAt?: string
 }
 
 /** The mails there are: each language has a template of each. */
-export const mailKinds: readonly MailKind[] = ['link', 'changed']
+export const mailKinds = ['link', 'code', 'changed'] as const
+export type MailKind = (typeof mailKinds)[number]
 
 const longestTextLine = 76
 
@@ -51,18 +57,28 @@ export function compose(
   data: MailData,
 ): Message {
   const template = `email/${language}/${kind}`
-  const it = { ...data, lang: language, dir: directionOf(language), own }
+  const it = { ...data, lang: language, dir: directionOf(language), own, digits }
   const button = (label: string, href: string) =>
     templates.render('email/button', { ...it, label, href })
   const { subject = '', preheader = '' } = templates.renderHead(template, it)
   const body = templates.render(template, { ...it, button })
-  const html = templates.render('email/layout', { ...it, subject, preheader, body: styled(body) })
+  const html = templates.render('email/layout', {
+    ...it,
+    subject,
+    preheader,
+    body: styled(body, data.colours.light.link),
+  })
   return { id: to.id, to: to.address, subject, html, text: plainText(html), language }
 }
 
 /** An address or a number within a sentence: it keeps its direction in every script. */
 function own(value: string): string {
   return `<span dir="ltr" style="font-weight:600;unicode-bidi:isolate">${escapeHtml(value)}</span>`
+}
+
+/** A code on a line of its own, as one word to copy: it is spaced by its style alone. */
+function digits(code: string): string {
+  return `<p dir="ltr" style="margin:0 0 16px;font-size:32px;line-height:1.2;font-weight:700;letter-spacing:4px">${escapeHtml(code)}</p>`
 }
 
 // Many mail programs ignore a style sheet: each element that a translator writes gets its own style.
@@ -76,8 +92,9 @@ const styles: readonly (readonly [tag: string, styled: string])[] = [
   ['<p>', '<p style="margin:0 0 16px">'],
 ]
 
-function styled(body: string): string {
-  return styles.reduce((html, [tag, replacement]) => html.replaceAll(tag, replacement), body)
+function styled(body: string, linkColour: string): string {
+  const html = styles.reduce((text, [tag, replacement]) => text.replaceAll(tag, replacement), body)
+  return html.replaceAll('<a class="plain"', `<a class="plain" style="color:${linkColour}"`)
 }
 
 function plainText(html: string): string {

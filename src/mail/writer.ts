@@ -4,17 +4,19 @@ import type { Config } from '../config/config.ts'
 import type { Locale } from '../locale/locale.ts'
 import type { Locales } from '../locale/locales.ts'
 import { accountMark, isUnchanged } from '../proof/account.ts'
+import { codeOf } from '../proof/code.ts'
 import { linkToken } from '../proof/link.ts'
 import { showReference } from '../proof/reference.ts'
 import { newResetRequest } from '../proof/reset-request.ts'
 import type { KeyRing } from '../proof/secret.ts'
-import type { MailJob, MailKind, Reset, Resets } from '../store/store.ts'
+import type { MailJob, Reset, Resets } from '../store/store.ts'
 import type { Templates } from '../templates.ts'
 import type { User } from '../user.ts'
 import type { Users } from '../users/users.ts'
 import type { DropReason, Writer } from './courier.ts'
+import { mailedLink } from './link.ts'
 import { MailFailure, type Message } from './mailer.ts'
-import { compose, type MailData, mailLanguage } from './message.ts'
+import { compose, type MailData, type MailKind, mailLanguage } from './message.ts'
 
 type Draft = { readonly message: Message } | { readonly dropped: DropReason }
 
@@ -45,18 +47,22 @@ export class AccountWriter implements Writer {
   async write(job: MailJob): Promise<Draft> {
     const reset = await this.#parts.resets.find(job.resetId)
     if (reset === null) return { dropped: 'ended' }
-    return job.kind === 'link' ? this.#writeLink(job, reset) : this.#writeChanged(job, reset)
+    return job.kind === 'recovery'
+      ? this.#writeRecovery(job, reset)
+      : this.#writeChanged(job, reset)
   }
 
-  async #writeLink(job: MailJob, reset: Reset): Promise<Draft> {
+  async #writeRecovery(job: MailJob, reset: Reset): Promise<Draft> {
     const { clock, keys, resets, users, templates } = this.#parts
-    if (reset.state !== 'live' || reset.expiresAt <= clock.now()) return { dropped: 'ended' }
+    const kind = this.#recoveryKind(reset)
+    if (kind === null || reset.state !== 'live' || reset.expiresAt <= clock.now())
+      return { dropped: 'ended' }
     const typed = this.#addressOf(job)
     const user = await users.findByEmail(typed)
     if (user === null) return { dropped: 'no-account' }
     const token = linkToken(keys, reset.id, reset.tokenHash)
     if (token === null || !this.#isFor(user, reset)) return this.#beginAgain(typed, job, reset)
-    const { locale, language } = this.#language('link', [user.locale ?? '', job.locale])
+    const { locale, language } = this.#language(kind, [user.locale ?? '', job.locale])
     await resets.assign({
       resetId: reset.id,
       userId: user.id,
@@ -67,9 +73,18 @@ export class AccountWriter implements Writer {
     const to = { id: job.id, address: user.email }
     const data = {
       ...this.#common(user.email, user.name, reset),
-      ...this.#linkData(token, reset, locale),
+      ...this.#linkData(token, user, reset, locale),
+      ...this.#codeData(reset, locale),
     }
-    return { message: compose(templates, { kind: 'link', language }, to, data) }
+    return { message: compose(templates, { kind, language }, to, data) }
+  }
+
+  /** Which mail it is to be: a code that has ended is not mailed, and without a link there is no mail then. */
+  #recoveryKind({ code }: Reset): 'link' | 'code' | null {
+    const { methods } = this.#parts.config.recovery
+    const isCodeLive = code !== null && code.expiresAt > this.#parts.clock.now()
+    if (methods.includes('code') && isCodeLive) return 'code'
+    return methods.includes('link') ? 'link' : null
   }
 
   /** Whether a reset belongs to nobody yet, or to this account in its present state. */
@@ -127,7 +142,7 @@ export class AccountWriter implements Writer {
     const { locales, templates } = this.#parts
     const chosen = locales.choose(wishes, '')
     const language = mailLanguage(templates, kind, chosen)
-    return { language, locale: locales.find(language) ?? chosen }
+    return { language, locale: locales.exact(language) ?? chosen }
   }
 
   #common(account: string, name: string | null, reset: Reset): MailData {
@@ -143,12 +158,30 @@ export class AccountWriter implements Writer {
     }
   }
 
-  #linkData(token: string, reset: Reset, locale: Locale): Partial<MailData> {
-    const { clock, config } = this.#parts
+  #linkData(token: string, user: User, reset: Reset, locale: Locale): Partial<MailData> {
+    const { clock, config, keys } = this.#parts
+    if (!config.recovery.methods.includes('link')) return {}
     return {
-      link: `${config.site.url}${config.route}?token=${token}`,
+      link: mailedLink(config, {
+        token,
+        reference: reset.reference,
+        // The same each time, so that a mail that is sent again carries the same link.
+        sealedEmail: keys.sealStably('email', user.email),
+      }),
       expiresIn: locale.fromNow(reset.expiresAt - clock.now()),
       expiresAt: locale.instant(reset.expiresAt),
+    }
+  }
+
+  #codeData({ id, code, reference }: Reset, locale: Locale): Partial<MailData> {
+    const { clock, config, keys } = this.#parts
+    if (code === null) return {}
+    const digits = config.recovery.codeDigits
+    return {
+      code: codeOf(keys, { id, generation: code.generation }, digits),
+      codeUrl: `${config.site.url}${config.route}?step=code&reference=${showReference(reference)}`,
+      codeExpiresIn: locale.fromNow(code.expiresAt - clock.now()),
+      codeExpiresAt: locale.instant(code.expiresAt),
     }
   }
 }

@@ -20,6 +20,17 @@ export function showReference(reference: string): string {
   return `${reference.slice(0, length / 2)}-${reference.slice(length / 2)}`
 }
 
+/** The reference a person typed, in any case, with or without its dash; `null` when it cannot be one. */
+export function readReference(typed: string): string | null {
+  const text = typed
+    .normalize('NFKC')
+    .replace(/[\s\p{Cf}\p{Pd}]/gu, '')
+    .toUpperCase()
+  return text.length === length && [...text].every((letter) => alphabet.includes(letter))
+    ? text
+    : null
+}
+
 function pick(characters: string): string {
   return characters.charAt(randomInt(characters.length))
 }

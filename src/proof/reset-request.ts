@@ -29,6 +29,11 @@ export function newResetRequest(
     locale,
     now: clock.now(),
     lifetimeMs: config.recovery.linkLifetime,
+    code: codeRules(config.recovery),
     limits: config.limits.perAccount,
   }
+}
+
+function codeRules({ methods, codeLifetime, codeTries }: Config['recovery']): ResetRequest['code'] {
+  return methods.includes('code') ? { lifetimeMs: codeLifetime, mostTries: codeTries } : null
 }

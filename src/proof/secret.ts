@@ -9,9 +9,9 @@ import {
 } from 'node:crypto'
 
 /** What a derived value is for: no value made for one purpose is accepted for another. */
-export type Purpose = 'link' | 'subject' | 'account' | 'client' | 'form'
+export type Purpose = 'link' | 'code' | 'subject' | 'account' | 'client' | 'form' | 'seal'
 /** What a sealed text is for. */
-export type SealPurpose = 'flow' | 'recipient'
+export type SealPurpose = 'flow' | 'recipient' | 'email'
 
 /** At least one, the newest first. */
 type NonEmpty<T> = readonly [T, ...T[]]
@@ -36,6 +36,7 @@ export class KeyRing {
     this.#sealingKeys = {
       flow: this.#deriveSealing('flow'),
       recipient: this.#deriveSealing('recipient'),
+      email: this.#deriveSealing('email'),
     }
   }
 
@@ -56,15 +57,21 @@ export class KeyRing {
 
   /** Text that only this ring can read or make: AES-256-GCM under a key of its own purpose. */
   seal(purpose: SealPurpose, text: string): string {
-    const iv = randomBytes(ivBytes)
-    const cipher = createCipheriv('aes-256-gcm', this.#sealingKeys[purpose][0], iv)
-    const sealed = [iv, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]
-    return Buffer.concat(sealed).toString('base64url')
+    return encrypt(this.#sealingKeys[purpose][0], randomBytes(ivBytes), text)
+  }
+
+  /** The same, and the same each time: for what may be seen twice and must not look like two things. */
+  sealStably(purpose: SealPurpose, text: string): string {
+    // The IV depends on the text alone: no two texts meet under one (RFC 8452 §1 tells why that matters).
+    const iv = Buffer.from(hmac(this.#keys[0], 'seal', `${purpose}:${text}`), 'base64url')
+    return encrypt(this.#sealingKeys[purpose][0], iv.subarray(0, ivBytes), text)
   }
 
   /** The text, or `null` when it was not sealed by this ring for this purpose, or was changed since. */
   open(purpose: SealPurpose, sealed: string): string | null {
     const bytes = Buffer.from(sealed, 'base64url')
+    // What is sealed has one spelling, and a decoder that is kind about others would open more.
+    if (bytes.toString('base64url') !== sealed) return null
     if (bytes.length < ivBytes + tagBytes) return null
     for (const key of this.#sealingKeys[purpose]) {
       const text = decrypt(key, bytes)
@@ -103,6 +110,12 @@ function hmac(key: Buffer, purpose: Purpose, value: string): string {
 
 function mapKeys<T, U>([first, ...rest]: NonEmpty<T>, map: (value: T) => U): NonEmpty<U> {
   return [map(first), ...rest.map(map)]
+}
+
+function encrypt(key: Buffer, iv: Buffer, text: string): string {
+  const cipher = createCipheriv('aes-256-gcm', key, iv)
+  const sealed = [iv, cipher.update(text, 'utf8'), cipher.final(), cipher.getAuthTag()]
+  return Buffer.concat(sealed).toString('base64url')
 }
 
 function decrypt(key: Buffer, bytes: Buffer): string | null {

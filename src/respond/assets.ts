@@ -22,6 +22,12 @@ export interface Assets {
   readonly demo: Asset
 }
 
+/** Where a file of this name is served. */
+export type AssetPath = (name: string) => string
+
+/** For what never changes under its name. */
+export const longCache = 'public, max-age=31536000, immutable'
+
 const cssType = 'text/css; charset=utf-8'
 const imageTypes: Readonly<Record<string, string>> = {
   '.svg': 'image/svg+xml',
@@ -35,11 +41,15 @@ const imageTypes: Readonly<Record<string, string>> = {
  * The style sheet with the site's accent and its own rules, the script and the logo. Names are hashed
  * here and not when the package is built: the content is known only once the configuration is.
  */
-export function loadAssets({ route, theme }: Config, templates: Templates): Assets {
+export function loadAssets(
+  { route, theme }: Config,
+  templates: Templates,
+  assetPath: AssetPath = (name) => `${route}/assets/${name}`,
+): Assets {
   const read = (file: string) => readFileSync(templates.find(file))
   const asset = (name: string, extension: string, type: string, body: Buffer): Asset => {
     const hash = createHash('sha256').update(body).digest('hex').slice(0, 10)
-    return { path: `${route}/assets/${name}.${hash}${extension}`, type, body }
+    return { path: assetPath(`${name}.${hash}${extension}`), type, body }
   }
   const image = (file: string) => asset('logo', extname(file), imageType(file), readFileSync(file))
   const style = [

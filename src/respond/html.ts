@@ -3,10 +3,10 @@ import type { Locale } from '../locale/locale.ts'
 import { showReference } from '../proof/reference.ts'
 import type { Services } from '../services.ts'
 import { type Flow, flowCookie, formToken } from '../steps/flow.ts'
-import { type ErrorPage, errorStatus, type Outcome, type Redirect } from '../steps/outcome.ts'
+import { type ErrorPage, type Outcome, type Redirect, statusOf } from '../steps/outcome.ts'
 import type { Visit } from '../steps/visit.ts'
 import type { Assets } from './assets.ts'
-import { passwordHints, passwordRules, showProblems, type View } from './view.ts'
+import { errorText, passwordHints, passwordRules, showProblems, type View } from './view.ts'
 
 /** Renders a template of `templates/` with a view. */
 export type Render = (template: string, view: View) => Promise<string> | string
@@ -41,7 +41,7 @@ export class Pages {
     const flow = 'flow' in shown ? shown.flow : undefined
     return new HtmlResponse(
       await this.#parts.render(templateOf(shown.page), this.#view(shown, visit)),
-      status(shown),
+      statusOf(shown),
       {
         'content-language': visit.locale.tag,
         vary: 'Accept-Language, Cookie',
@@ -91,7 +91,7 @@ export class Pages {
   #languages({ request, locale }: Visit): View['languages'] {
     const { locales, config } = this.#parts.services
     const step = field(request, 'step')
-    const query = /^(?:sent|reset|done)$/.test(step) ? `step=${step}&` : ''
+    const query = /^(?:sent|code|reset|done)$/.test(step) ? `step=${step}&` : ''
     return locales.all.map(({ tag, name, direction }) => ({
       tag,
       name,
@@ -102,8 +102,9 @@ export class Pages {
   }
 
   #data(shown: Shown, locale: Locale): View['data'] {
-    if (shown.page === 'form') return { email: shown.email }
+    if (shown.page === 'form') return { email: shown.email, mailed: this.#mailed() }
     if (shown.page === 'sent') return this.#sentData(shown.flow, locale)
+    if (shown.page === 'code') return this.#codeData(shown.reference)
     if (shown.page === 'error') return this.#errorData(shown, locale)
     const { keys, config } = this.#parts.services
     if (shown.page === 'done') {
@@ -120,23 +121,48 @@ export class Pages {
     }
   }
 
+  /** What a mail holds. */
+  #mailed(): 'link' | 'code' | 'both' {
+    const [method = 'link', other] = this.#parts.services.config.recovery.methods
+    return other === undefined ? method : 'both'
+  }
+
+  #codeData(reference: string): View['data'] {
+    return { reference, digits: this.#parts.services.config.recovery.codeDigits }
+  }
+
   #sentData(flow: Flow, locale: Locale): View['data'] {
     const { config, clock } = this.#parts.services
     const pauses = config.limits.perAccount.filter((limit) => limit.count === 1)
+    const hasLink = config.recovery.methods.includes('link')
     const pauseMs = Math.max(0, ...pauses.map((limit) => limit.windowMs))
     return {
       email: flow.email,
       sender: config.smtp.from.email,
       reference: showReference(flow.reference),
-      expiresIn: locale.fromNow(flow.linkExpiresAt - clock.now()),
+      expiresIn: hasLink ? locale.fromNow(flow.linkExpiresAt - clock.now()) : '',
+      code: this.#codeField(flow, locale),
       isResent: flow.isResent,
       pause: pauseMs === 0 ? '' : locale.duration(pauseMs),
     }
   }
 
-  #errorData(shown: ErrorPage, locale: Locale): View['data'] {
-    const { linkLifetime } = this.#parts.services.config.recovery
+  /** What the field for the code says; `null` where there are no codes. */
+  #codeField({ codeExpiresAt }: Flow, locale: Locale): object | null {
+    const { config, clock } = this.#parts.services
+    if (codeExpiresAt === null || !config.recovery.methods.includes('code')) return null
+    const leftMs = codeExpiresAt - clock.now()
     return {
+      digits: config.recovery.codeDigits,
+      expiresIn: leftMs > 0 ? locale.fromNow(leftMs) : '',
+    }
+  }
+
+  #errorData(shown: ErrorPage, locale: Locale): View['data'] {
+    const { linkLifetime, methods } = this.#parts.services.config.recovery
+    return {
+      text: errorText(shown),
+      hasLink: methods.includes('link'),
       canResend: shown.flow !== undefined,
       incident: shown.incident ?? '',
       wait: shown.retryAfterMs === undefined ? '' : locale.duration(shown.retryAfterMs),
@@ -148,10 +174,4 @@ export class Pages {
 /** The template of a page, named from `templates/`. */
 export function templateOf(page: Shown['page']): string {
   return page === 'form' ? 'forgot' : `forgot-${page}`
-}
-
-function status(shown: Shown): number {
-  if (shown.page === 'error') return errorStatus[shown.reason]
-  if (shown.page === 'reset' && shown.status !== undefined) return shown.status
-  return 'problems' in shown && shown.problems.length > 0 ? 400 : 200
 }

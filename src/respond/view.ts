@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
 import type { Locale, Values } from '../locale/locale.ts'
 import { bcryptBytes } from '../password/passwords.ts'
-import type { Problem } from '../steps/outcome.ts'
+import type { ErrorPage, Problem } from '../steps/outcome.ts'
 
 /** One language on offer, as a link to this same page in it. */
 export interface LanguageLink {
@@ -36,6 +36,11 @@ export interface View {
 export interface ShownProblem {
   readonly field: string
   readonly text: string
+}
+
+/** Which of an error page's texts tells what to do. */
+export function errorText({ reason, retryAfterMs }: ErrorPage): 'text' | 'today' {
+  return reason === 'code-locked' && retryAfterMs !== undefined ? 'today' : 'text'
 }
 
 export function showProblems(problems: readonly Problem[], locale: Locale): ShownProblem[] {

@@ -1,4 +1,4 @@
-import { field } from '../action.ts'
+import { field, has } from '../action.ts'
 import { foldAscii } from '../address.ts'
 import { describeError } from '../log.ts'
 import { normalizePassword } from '../password/passwords.ts'
@@ -7,8 +7,9 @@ import type { Services } from '../services.ts'
 import type { Notice } from '../store/store.ts'
 import type { User } from '../user.ts'
 import { type Flow, isFormToken, newFlow } from './flow.ts'
-import { accountOfToken, type Live, liveAccount, provenAccount } from './guard.ts'
+import { accountOfToken, type Live, liveAccount, provenAccount, provenFlow } from './guard.ts'
 import { type ErrorPage, failure, type Outcome, type Problem } from './outcome.ts'
+import { accountOfCode } from './verify.ts'
 import type { Visit } from './visit.ts'
 
 // Should the process die between spending the proof and writing the password, the courier looks this
@@ -17,20 +18,22 @@ const confirmationMs = 30_000
 // The news of a changed password is still news tomorrow.
 const noticeLifetimeMs = 24 * 3_600_000
 
-/** What allows a change: a token in the form itself, else the flow that opened the link in this browser. */
+/** What allows a change: a token or a code that comes along, else what was shown in this browser before. */
 interface Proof extends Live {
   readonly flow: Flow
-  /** `''` where the flow is the proof. */
+  /** The token that came along; `''` where there was none. */
   readonly token: string
+  /** Whether the secret itself came along, which nobody else could have sent for the visitor. */
+  readonly isFresh: boolean
 }
 
 /** `POST B password`: the one request that spends a proof, and only once the password is acceptable. */
 export async function changePassword(visit: Visit, services: Services): Promise<Outcome> {
   const proof = await readProof(visit, services)
   if ('page' in proof) return proof
-  const { flow, user, token } = proof
+  const { flow, user, token, isFresh } = proof
   const page = { page: 'reset', flow, account: user.email, token } as const
-  if (token === '' && !isFormToken(services.keys, flow, field(visit.request, 'csrf'))) {
+  if (!isFresh && !isFormToken(services.keys, flow, field(visit.request, 'csrf'))) {
     return { ...page, status: 403, problems: [{ field: null, reason: 'page-outdated' }] }
   }
   const password = normalizePassword(field(visit.request, 'password'))
@@ -40,7 +43,9 @@ export async function changePassword(visit: Visit, services: Services): Promise<
   if (refusal !== null) return refusal
   // All that is left of the flow is its language.
   const end = newFlow(services, { email: '', locale: visit.locale.tag })
-  return { page: 'redirect', step: 'done', flow: end }
+  const changedAt = services.clock.now()
+  const facts = { email: user.email, name: user.name ?? '', token: '', changedAt }
+  return { page: 'redirect', step: 'done', flow: end, facts }
 }
 
 /** `GET B?step=done`. */
@@ -48,16 +53,23 @@ export function showDone(): Outcome {
   return { page: 'done' }
 }
 
-async function readProof(visit: Visit, services: Services): Promise<Proof | ErrorPage> {
+async function readProof(visit: Visit, services: Services): Promise<Proof | Outcome> {
   const token = field(visit.request, 'token')
+  if (token === '' && has(visit.request, 'code')) {
+    const live = await accountOfCode(visit, services)
+    if ('page' in live) return live
+    // Should the password be refused, the form that is shown needs no second code.
+    const flow = provenFlow(live, visit.locale.tag, services)
+    return { ...live, flow, token, isFresh: true }
+  }
   if (token === '') {
     const proven = await provenAccount(visit, services)
-    return 'page' in proven ? proven : { ...proven, token }
+    return 'page' in proven ? proven : { ...proven, token, isFresh: false }
   }
   const live = await accountOfToken(token, visit, services)
   if ('page' in live) return live
   const flow = newFlow(services, { email: live.user.email, locale: visit.locale.tag })
-  return { ...live, flow, token }
+  return { ...live, flow, token, isFresh: true }
 }
 
 async function findProblem(

@@ -21,6 +21,8 @@ export interface Flow {
   readonly reference: string
   /** When the mailed link stops working. */
   readonly linkExpiresAt: number
+  /** When the mailed code stops working; `null` when there is none. */
+  readonly codeExpiresAt: number | null
   /** Whether the mail was asked for again. */
   readonly isResent: boolean
   readonly startedAt: number
@@ -42,6 +44,7 @@ export function newFlow(
     isProven: false,
     reference: '',
     linkExpiresAt: 0,
+    codeExpiresAt: null,
     isResent: false,
     startedAt: clock.now(),
     ...start,

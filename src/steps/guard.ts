@@ -1,3 +1,4 @@
+import { field, has } from '../action.ts'
 import { foldAscii } from '../address.ts'
 import type { LimitedAct } from '../limit/limiter.ts'
 import { clientNetwork } from '../network.ts'
@@ -35,7 +36,7 @@ export async function accountOfToken(
 ): Promise<Live | ErrorPage> {
   const hash = linkHash(token)
   const reset = hash === null ? null : await services.resets.findByToken(hash)
-  const live = await liveAccount(reset, services)
+  const live = sameAddress(await liveAccount(reset, services), visit, services)
   if (!('page' in live) || live.reason !== 'link-invalid') return live
   return (await refusalOf('bad-proof', visit, services)) ?? live
 }
@@ -48,6 +49,29 @@ export async function provenAccount(
   if (flow === null || !flow.isProven || flow.resetId === null) return failure('page-expired')
   const live = await liveAccount(await services.resets.find(flow.resetId), services)
   return 'page' in live ? live : { ...live, flow }
+}
+
+/** The flow of a visitor who has shown that an account's mailbox is theirs. */
+export function provenFlow({ reset, user }: Live, locale: string, services: Services): Flow {
+  return newFlow(services, {
+    email: user.email,
+    locale,
+    resetId: reset.id,
+    isProven: true,
+    reference: reset.reference,
+    linkExpiresAt: reset.expiresAt,
+  })
+}
+
+/** A link may carry its account's address, sealed: a page that sends it along must have it right. */
+function sameAddress(
+  live: Live | ErrorPage,
+  { request }: Visit,
+  { keys }: Services,
+): Live | ErrorPage {
+  if ('page' in live || !has(request, 'sealedEmail')) return live
+  const email = keys.open('email', field(request, 'sealedEmail'))
+  return email === live.user.email ? live : failure('link-invalid')
 }
 
 /** Counts what a client does: the page that tells it to wait, or `null` when it need not. */

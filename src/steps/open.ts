@@ -1,7 +1,6 @@
 import { field } from '../action.ts'
 import type { Services } from '../services.ts'
-import { newFlow } from './flow.ts'
-import { accountOfToken, provenAccount } from './guard.ts'
+import { accountOfToken, provenAccount, provenFlow } from './guard.ts'
 import type { Outcome } from './outcome.ts'
 import type { Visit } from './visit.ts'
 
@@ -10,18 +9,13 @@ import type { Visit } from './visit.ts'
  * nothing, however often a mail scanner asks.
  */
 export async function openLink(visit: Visit, services: Services): Promise<Outcome> {
-  const live = await accountOfToken(field(visit.request, 'token'), visit, services)
+  const token = field(visit.request, 'token')
+  const live = await accountOfToken(token, visit, services)
   if ('page' in live) return live
   const { reset, user } = live
-  const flow = newFlow(services, {
-    email: user.email,
-    locale: reset.locale,
-    resetId: reset.id,
-    isProven: true,
-    reference: reset.reference,
-    linkExpiresAt: reset.expiresAt,
-  })
-  return { page: 'redirect', step: 'reset', flow }
+  const flow = provenFlow(live, reset.locale, services)
+  const facts = { email: user.email, name: user.name ?? '', token, changedAt: null }
+  return { page: 'redirect', step: 'reset', flow, facts }
 }
 
 /** `GET B?step=reset`: the form for the new password. */

@@ -2,18 +2,25 @@ import type { PasswordReason } from '../password/passwords.ts'
 import type { Flow } from './flow.ts'
 
 /** The pages there are; `<main data-step>` names them. */
-export type Page = 'form' | 'sent' | 'reset' | 'done' | 'error'
+export type Page = 'form' | 'sent' | 'code' | 'reset' | 'done' | 'error'
 
 /** What can be wrong with one field; its text is `reason.<reason>` in the locale files. */
 export type FieldReason =
   | 'email-missing'
   | 'email-invalid'
+  | 'code-missing'
+  | 'code-malformed'
+  | 'code-wrong'
+  | 'code-expired'
+  | 'reference-missing'
+  | 'reference-unknown'
   | 'password-mismatch'
   | 'page-outdated'
   | PasswordReason
 
 /** Why there is an error page; its texts are `reason.<reason>` in the locale files. */
 export type ErrorReason =
+  | 'code-locked'
   | 'link-expired'
   | 'link-used'
   | 'link-replaced'
@@ -33,13 +40,14 @@ export type Reason = FieldReason | ErrorReason
 
 /** One thing to mend, and the field it is about; `null` when it is about the page. */
 export interface Problem {
-  readonly field: 'email' | 'password' | 'confirm' | null
+  readonly field: 'email' | 'code' | 'reference' | 'password' | 'confirm' | null
   readonly reason: FieldReason
   readonly values?: Readonly<Record<string, number>>
 }
 
 /** The status of each error page: what was is 410, what never was is 404 (RFC 9110 §15.5.5, §15.5.11). */
 export const errorStatus: Readonly<Record<ErrorReason, number>> = {
+  'code-locked': 429,
   'link-expired': 410,
   'link-used': 410,
   'link-replaced': 410,
@@ -66,6 +74,15 @@ interface FormPage {
 interface SentPage {
   readonly page: 'sent'
   readonly flow: Flow
+  readonly problems: readonly Problem[]
+}
+
+/** The code alone, for a visitor who has gone on in another browser. */
+interface CodePage {
+  readonly page: 'code'
+  /** As it was typed, or came with the link in the mail. */
+  readonly reference: string
+  readonly problems: readonly Problem[]
 }
 
 interface ResetPage {
@@ -99,10 +116,31 @@ export interface Redirect {
   readonly step: 'form' | 'sent' | 'reset' | 'done'
   /** The flow from here on; without one it stays as it is. */
   readonly flow?: Flow
+  /** What a program is told, and a browser need not know. */
+  readonly facts?: Facts
+}
+
+/** What is known once a proof was good. */
+export interface Facts {
+  /** The account's address. */
+  readonly email: string
+  /** What the person is called; `''` when that is not known. */
+  readonly name: string
+  /** What proves the same from now on; `''` once it is spent. */
+  readonly token: string
+  /** When the password was changed; `null` when it was not. */
+  readonly changedAt: number | null
 }
 
 /** What a step decided; how it looks is not its business. */
-export type Outcome = FormPage | SentPage | ResetPage | DonePage | ErrorPage | Redirect
+export type Outcome = FormPage | SentPage | CodePage | ResetPage | DonePage | ErrorPage | Redirect
+
+/** The status of a page: 400 where something on it is to be mended. */
+export function statusOf(shown: Exclude<Outcome, Redirect>): number {
+  if (shown.page === 'error') return errorStatus[shown.reason]
+  if (shown.page === 'reset' && shown.status !== undefined) return shown.status
+  return 'problems' in shown && shown.problems.length > 0 ? 400 : 200
+}
 
 export function failure(
   reason: ErrorReason,

@@ -29,7 +29,9 @@ export async function resend(visit: Visit, services: Services): Promise<Outcome>
 /** `GET B?step=sent`: where to look for the mail. */
 export function showSent({ flow }: Visit): Outcome {
   // Without its cookie a browser would come back here for ever: the page says so.
-  return flow === null || flow.resetId === null ? failure('page-expired') : { page: 'sent', flow }
+  return flow === null || flow.resetId === null
+    ? failure('page-expired')
+    : { page: 'sent', flow, problems: [] }
 }
 
 async function send(
@@ -51,6 +53,7 @@ async function send(
     resetId: reset.id,
     reference: reset.reference,
     linkExpiresAt: reset.expiresAt,
+    codeExpiresAt: reset.code?.expiresAt ?? null,
   })
   return { page: 'redirect', step: 'sent', flow }
 }

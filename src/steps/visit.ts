@@ -13,10 +13,11 @@ export interface Visit {
 }
 
 export function readVisit(
-  { request }: Pick<Request, 'request'>,
+  { request, format }: Pick<Request, 'format' | 'request'>,
   services: FlowServices & { readonly locales: Locales },
 ): Visit {
-  const flow = readFlow(request, services)
+  // A program keeps what it is told, and brings its proof along: a cookie would be somebody else's idea.
+  const flow = format === 'json' ? null : readFlow(request, services)
   const wishes = [field(request, 'lang'), flow?.locale ?? '']
   return {
     request,

@@ -45,6 +45,7 @@ async function first(database: Kysely<never>, dialect: Dialect, prefix: string):
   await createJobs(database, dialect, names.job)
   for (const [table, columns] of [
     [names.reset, ['subject_key', 'made_at']],
+    [names.reset, ['reference', 'made_at']],
     [names.reset, ['user_id', 'state']],
     [names.reset, ['state', 'expires_at']],
     [names.reset, ['ended_at']],
@@ -81,6 +82,11 @@ async function createResets(
     .addColumn('created_at', dialect.timeType, (column) => column.notNull())
     .addColumn('expires_at', dialect.timeType, (column) => column.notNull())
     .addColumn('ended_at', dialect.timeType)
+    .addColumn('code_generation', 'integer', (column) => column.notNull())
+    .addColumn('code_expires_at', dialect.timeType)
+    .addColumn('code_tries', 'integer', (column) => column.notNull())
+    .addColumn('tries', 'integer', (column) => column.notNull())
+    .addColumn('tried_at', dialect.timeType)
     .modifyEnd(sql.raw(dialect.tableOptions))
     .execute()
 }

@@ -4,7 +4,7 @@ import type { ResetRow, TableNames, Tables } from './schema.ts'
 import type { Reset, ResetRequest } from './store.ts'
 
 /** What a visitor is shown of a reset. */
-type Shown = Pick<Reset, 'reference' | 'createdAt' | 'expiresAt'>
+type Shown = Pick<Reset, 'reference' | 'createdAt' | 'expiresAt' | 'code'>
 
 /**
  * The one transaction of a request: the same statements whether or not an account has the address. A
@@ -19,14 +19,10 @@ export async function requestReset(
   const isGranted = await isWithinLimits(tables, names, request)
   const isShownAgain =
     newest !== null && (isYoung(newest, request) || (!isGranted && request.now < newest.expiresAt))
-  if (isShownAgain && newest.state === 'live') {
-    if (isGranted) await queueLink(tables, names, request, newest)
-    return newest
-  }
-  await endLive(tables, names, request)
-  const reset = await make(tables, names, request, isShownAgain ? newest : null)
-  if (isGranted) await queueLink(tables, names, request, reset)
-  return reset
+  const isKept = isShownAgain && newest.state === 'live'
+  if (!isKept) await endLive(tables, names, request)
+  const reset = isKept ? newest : await make(tables, names, request, isShownAgain ? newest : null)
+  return isGranted ? grant(tables, names, request, reset) : reset
 }
 
 /** A new reset whatever there is, that looks like the newest one. */
@@ -35,9 +31,8 @@ export async function restartReset(
   names: TableNames,
   request: ResetRequest,
 ): Promise<Reset> {
-  const reset = await make(tables, names, request, await findNewest(tables, names, request))
-  await queueLink(tables, names, request, reset)
-  return reset
+  const newest = await findNewest(tables, names, request)
+  return grant(tables, names, request, await make(tables, names, request, newest))
 }
 
 /** The address's newest reset in any state; one that has expired is ended first, so that it stays ended. */
@@ -63,9 +58,13 @@ async function findNewest(
   return row ? toReset(row) : null
 }
 
-/** Whether a reset is in the first half of its life; one from the future is of a clock that was wrong. */
+// Two processes read their clocks and then take turns: the later one may have read the earlier time. What is
+// further in the future than that is of a clock that was wrong.
+const clockSlackMs = 60_000
+
+/** Whether a reset is in the first half of its life. */
 function isYoung({ createdAt, expiresAt }: Shown, { now }: ResetRequest): boolean {
-  return createdAt <= now && now < (createdAt + expiresAt) / 2
+  return createdAt <= now + clockSlackMs && now < (createdAt + expiresAt) / 2
 }
 
 /** Whether every limit still has room, counted from the mails that were granted. */
@@ -79,9 +78,9 @@ async function isWithinLimits(
     .selectFrom(names.job)
     .select('created_at')
     .where('subject_key', 'in', subjectKeys)
-    .where('kind', '=', 'link')
+    .where('kind', '=', 'recovery')
     .where('created_at', '>', now - Math.max(...limits.map((limit) => limit.windowMs)))
-    .where('created_at', '<=', now)
+    .where('created_at', '<=', now + clockSlackMs)
     .orderBy('created_at', 'desc')
     .limit(Math.max(...limits.map((limit) => limit.count)))
     .execute()
@@ -110,6 +109,8 @@ async function make(
   request: ResetRequest,
   shown: Shown | null,
 ): Promise<Reset> {
+  const expiresAt = shown?.expiresAt ?? request.now + request.lifetimeMs
+  const code = shown?.code ?? codeFor({ code: null, expiresAt }, request)
   const row: ResetRow = {
     id: request.id,
     token_hash: request.tokenHash,
@@ -121,22 +122,28 @@ async function make(
     state: 'live',
     made_at: request.now,
     created_at: shown?.createdAt ?? request.now,
-    expires_at: shown?.expiresAt ?? request.now + request.lifetimeMs,
+    expires_at: expiresAt,
     ended_at: null,
+    code_generation: code?.generation ?? 0,
+    code_expires_at: code?.expiresAt ?? null,
+    code_tries: code?.tries ?? 0,
+    tries: 0,
+    tried_at: null,
   }
   await tables.insertInto(names.reset).values(row).execute()
   return toReset(row)
 }
 
-async function queueLink(
+/** Queues the mail of a reset, with a code that is good for it. */
+async function grant(
   tables: Transaction<Tables>,
   names: TableNames,
   request: ResetRequest,
   reset: Reset,
-): Promise<void> {
+): Promise<Reset> {
   await queueJob(tables, names, {
     id: request.jobId,
-    kind: 'link',
+    kind: 'recovery',
     reset_id: reset.id,
     subject_key: request.subjectKeys[0],
     sealed_address: request.sealedAddress,
@@ -145,4 +152,28 @@ async function queueLink(
     expires_at: reset.expiresAt,
     due_at: request.now,
   })
+  const code = codeFor(reset, request)
+  if (code === reset.code) return reset
+  await tables
+    .updateTable(names.reset)
+    .set({ code_generation: code?.generation, code_expires_at: code?.expiresAt, code_tries: 0 })
+    .where('id', '=', reset.id)
+    .execute()
+  return { ...reset, code }
+}
+
+/** A new code where there is none, or it is past half of its life or locked; else the one there is. */
+function codeFor(
+  { code, expiresAt }: Pick<Reset, 'code' | 'expiresAt'>,
+  { code: rules, now }: ResetRequest,
+): Reset['code'] {
+  if (rules === null) return code
+  const isGood =
+    code !== null && now < code.expiresAt - rules.lifetimeMs / 2 && code.tries < rules.mostTries
+  if (isGood) return code
+  return {
+    generation: (code?.generation ?? 0) + 1,
+    expiresAt: Math.min(now + rules.lifetimeMs, expiresAt),
+    tries: 0,
+  }
 }

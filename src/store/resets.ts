@@ -1,8 +1,21 @@
+import type { SelectQueryBuilder } from 'kysely'
+import { takeBack, tryCode } from './codes.ts'
 import type { Engine } from './engine.ts'
 import { requestReset, restartReset } from './request.ts'
 import { queueJob, toReset } from './rows.ts'
-import type { TableNames, Tables } from './schema.ts'
-import type { Assignment, Notice, Reset, ResetRequest, Resets } from './store.ts'
+import type { ResetRow, TableNames, Tables } from './schema.ts'
+import type {
+  Assignment,
+  CodeTry,
+  Keys,
+  Notice,
+  Reset,
+  ResetRequest,
+  Resets,
+  TriedCode,
+} from './store.ts'
+
+type ResetQuery = SelectQueryBuilder<Tables, 'password_reset', ResetRow>
 
 export class SqlResets implements Resets {
   readonly #engine: Engine<Tables>
@@ -115,6 +128,32 @@ export class SqlResets implements Resets {
         .where('state', '=', 'live')
         .execute(),
     )
+  }
+
+  findByReference(reference: string): Promise<Reset | null> {
+    return this.#newest((query) => query.where('reference', '=', reference))
+  }
+
+  findBySubject(subjectKeys: Keys): Promise<Reset | null> {
+    return this.#newest((query) => query.where('subject_key', 'in', subjectKeys))
+  }
+
+  tryCode(attempt: CodeTry): Promise<TriedCode> {
+    return this.#engine.transaction((tables) => tryCode(tables, this.#names, attempt))
+  }
+
+  async forgiveTry(id: string): Promise<void> {
+    await this.#engine.run((database) => takeBack(database, this.#names, id))
+  }
+
+  async #newest(narrow: (query: ResetQuery) => ResetQuery): Promise<Reset | null> {
+    const row = await this.#engine.run((database) =>
+      narrow(database.selectFrom(this.#names.reset).selectAll())
+        .orderBy('made_at', 'desc')
+        .limit(1)
+        .executeTakeFirst(),
+    )
+    return row ? toReset(row) : null
   }
 
   async #findBy(column: 'id' | 'token_hash', value: string): Promise<Reset | null> {

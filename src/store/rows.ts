@@ -14,6 +14,14 @@ export function toReset(row: ResetRow): Reset {
     state: row.state,
     createdAt: row.created_at,
     expiresAt: row.expires_at,
+    code:
+      row.code_expires_at === null
+        ? null
+        : {
+            generation: row.code_generation,
+            expiresAt: row.code_expires_at,
+            tries: row.code_tries,
+          },
   }
 }
 

@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely'
-import type { MailKind, ResetState } from './store.ts'
+import type { JobKind, ResetState } from './store.ts'
 
 /** The tables as they are stored; every time is milliseconds since the Unix epoch, UTC. */
 export interface Tables {
@@ -18,10 +18,17 @@ export interface Tables {
     expires_at: number
     /** When it stopped being live. */
     ended_at: number | null
+    code_generation: number
+    code_expires_at: number | null
+    /** Tries at the code of this generation. */
+    code_tries: number
+    /** Tries at all of its codes. */
+    tries: number
+    tried_at: number | null
   }
   mail_job: {
     id: string
-    kind: MailKind
+    kind: JobKind
     reset_id: string
     subject_key: string
     sealed_address: string | null

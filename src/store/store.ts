@@ -20,6 +20,18 @@ export interface Reset {
   readonly state: ResetState
   readonly createdAt: number
   readonly expiresAt: number
+  /** `null` while no code was ever asked for. */
+  readonly code: CodeState | null
+}
+
+/** What is stored of a reset's code: not the code, which is derived from these and the site's secret. */
+export interface CodeState {
+  /** Counts its codes: with a new one those before are worthless. */
+  readonly generation: number
+  /** Never later than the reset's own end. */
+  readonly expiresAt: number
+  /** Tries at this very code, those under way included. */
+  readonly tries: number
 }
 
 /** MACs of one value, under each of the site's secrets: the first is stored, any of them is found. */
@@ -40,7 +52,32 @@ export interface ResetRequest {
   readonly locale: string
   readonly now: number
   readonly lifetimeMs: Milliseconds
+  /** `null` where the site sends no codes. */
+  readonly code: { readonly lifetimeMs: Milliseconds; readonly mostTries: number } | null
   readonly limits: readonly Limit[]
+}
+
+/** A visitor's try at a code. */
+export interface CodeTry {
+  readonly resetId: string
+  readonly now: number
+  /** Tries at one code. */
+  readonly mostTries: number
+  /** Wrong tries at all codes of one address within 24 hours. */
+  readonly mostDailyTries: number
+}
+
+/**
+ * `counted`: it may be compared, since it is paid for. `locked`: this code had all of its tries;
+ * `locked-today`: the address had all of the day's. `ended`: the code, or what it is for, is over.
+ */
+export type CodeVerdict = 'counted' | 'locked' | 'locked-today' | 'ended'
+
+/** A counted try, and the reset with it counted; another try's reset is as it was. */
+export interface TriedCode {
+  readonly verdict: CodeVerdict
+  /** `null` when there is none of that id. */
+  readonly reset: Reset | null
 }
 
 /** The account a secret is mailed to. */
@@ -67,7 +104,7 @@ export interface Notice {
 export interface Resets {
   /**
    * Answers a request in one transaction: finds the address's live reset, or makes one when there is none
-   * or it is past half of its life, and queues a mail unless a limit forbids it. What the visitor is shown
+   * or it is past half of its life, renews a code that is past half of its own or locked, and queues a mail unless a limit forbids it. What the visitor is shown
    * of it, its reference and its end, depends on what was asked for the address before, and never on what
    * became of it: else it would tell whether there is an account, and when a link was used.
    */
@@ -79,6 +116,17 @@ export interface Resets {
   restart(request: ResetRequest): Promise<Reset>
   findByToken(tokenHash: string): Promise<Reset | null>
   find(id: string): Promise<Reset | null>
+  /** The newest reset with this reference, in any state. */
+  findByReference(reference: string): Promise<Reset | null>
+  /** The newest reset of an address, in any state. */
+  findBySubject(subjectKeys: Keys): Promise<Reset | null>
+  /**
+   * Counts a try before anybody compares it: of any number of simultaneous ones no more than allowed are
+   * `counted`.
+   */
+  tryCode(attempt: CodeTry): Promise<TriedCode>
+  /** Takes a counted try back, because the code was right: only wrong ones count. */
+  forgiveTry(id: string): Promise<void>
   /** Names the account a live reset belongs to and ends the account's other ones. */
   assign(assignment: Assignment): Promise<void>
   /**
@@ -97,12 +145,13 @@ export interface Resets {
   end(id: string, state: 'expired' | 'revoked', now: number): Promise<void>
 }
 
-export type MailKind = 'link' | 'changed'
+/** Why a mail is owed: to recover an account, or to tell of a changed password. */
+export type JobKind = 'recovery' | 'changed'
 
 /** A mail that is owed. It holds no secret: those are derived when it is sent. */
 export interface MailJob {
   readonly id: string
-  readonly kind: MailKind
+  readonly kind: JobKind
   readonly resetId: string
   /** The address it is about, sealed; `null` once the mail is sent or given up. */
   readonly sealedAddress: string | null

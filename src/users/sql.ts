@@ -60,7 +60,9 @@ export class SqlUsers implements Users {
     const isUser = sql`${sql.ref(id)} = ${user.id} and ${sql.ref(email)} = ${user.email}
       and coalesce(${sql.ref(password)}, '') = ${user.version}`
     return this.#engine.transaction(async (tables) => {
-      if ((await this.#writePassword(tables, hash, isUser)) !== 1n) return false
+      const count = await this.#writePassword(tables, hash, isUser)
+      // SQLite counts nothing for a view whose trigger writes the table behind it.
+      if (count !== 1n && !(await this.#holds(tables, user.id, hash))) return false
       if (sessions !== null) {
         await this.#endSessions(tables, sessions, sql`${sql.ref(sessions.user)} = ${user.id}`)
       }
@@ -87,6 +89,14 @@ export class SqlUsers implements Users {
       from ${sql.table(table)} where ${where} and ${this.#condition} limit 2`
     const { rows } = await this.#engine.run((database) => query.execute(database))
     return rows
+  }
+
+  /** Whether an account has this very hash: no two are the same. */
+  async #holds(tables: QueryExecutorProvider, id: string, hash: string): Promise<boolean> {
+    const map = this.#map
+    const { rows } = await sql`select 1 from ${sql.table(map.table)}
+      where ${sql.ref(map.id)} = ${id} and ${sql.ref(map.password)} = ${hash}`.execute(tables)
+    return rows.length === 1
   }
 
   /** How many passwords it has written. */

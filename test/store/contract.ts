@@ -24,6 +24,7 @@ export function resetRequest(address: string, over: Partial<ResetRequest> = {}):
     locale: 'en',
     now,
     lifetimeMs: hours(1),
+    code: null,
     limits: [],
     ...over,
   }
@@ -39,6 +40,8 @@ function notice(): Notice {
     expiresAt: now + hours(24),
   }
 }
+
+const codeRules = { lifetimeMs: minutes(10), mostTries: 5 }
 
 const assignment = { userId: '7', accountMark: 'mark', locale: 'fr', now }
 
@@ -62,6 +65,116 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
       await fixture.clean()
     })
 
+    describe('a code', () => {
+      const withCode = (over: Partial<ResetRequest> = {}) =>
+        resetRequest('alice', { code: codeRules, ...over })
+      const attempt = (resetId: string, at = now) =>
+        ({ resetId, now: at, mostTries: 5, mostDailyTries: 15 }) as const
+
+      it('ends before its reset, and is none where codes are off', async () => {
+        const { code } = await store.resets.request(withCode())
+        expect(code).toEqual({ generation: 1, expiresAt: now + minutes(10), tries: 0 })
+        const short = await store.resets.request(
+          resetRequest('bob', { code: codeRules, lifetimeMs: minutes(3) }),
+        )
+        expect(short.code?.expiresAt).toBe(now + minutes(3))
+        expect((await store.resets.request(resetRequest('carol'))).code).toBeNull()
+      })
+
+      it('is renewed past half of its life, when locked, and only for a mail', async () => {
+        const first = await store.resets.request(withCode())
+        const young = await store.resets.request(withCode({ now: now + minutes(4) }))
+        expect(young.code).toEqual(first.code)
+        const limits = [{ count: 1, windowMs: minutes(20) }]
+        const unsent = await store.resets.request(withCode({ now: now + minutes(6), limits }))
+        expect(unsent.code).toEqual(first.code)
+        const old = await store.resets.request(withCode({ now: now + minutes(6) }))
+        expect(old.code).toEqual({ generation: 2, expiresAt: now + minutes(16), tries: 0 })
+        const at = now + minutes(7)
+        for (let each = 0; each < 5; each += 1) await store.resets.tryCode(attempt(old.id, at))
+        const locked = await store.resets.request(withCode({ now: at }))
+        expect(locked.code).toMatchObject({ generation: 3, tries: 0 })
+        expect(locked.id).toBe(first.id)
+      })
+
+      it('keeps its tries and its end where its reset was used, and another takes its place', async () => {
+        const first = await store.resets.request(withCode())
+        await store.resets.tryCode(attempt(first.id))
+        await store.resets.spend(first.id, now, [])
+        const second = await store.resets.request(withCode({ now: now + minutes(1) }))
+        expect(second.id).not.toBe(first.id)
+        expect(second.code).toMatchObject({ expiresAt: now + minutes(10), tries: 1 })
+      })
+
+      it('is compared five times of a hundred that come at once', async () => {
+        const { id } = await store.resets.request(withCode())
+        const all = [store, ...others]
+        const tried = await Promise.all(
+          Array.from({ length: 100 }, (_, index) =>
+            all[index % all.length]?.resets.tryCode(attempt(id)),
+          ),
+        )
+        const verdicts = tried.map((each) => each?.verdict)
+        expect(verdicts.filter((verdict) => verdict === 'counted')).toHaveLength(5)
+        expect(verdicts.filter((verdict) => verdict === 'locked')).toHaveLength(95)
+        expect((await store.resets.find(id))?.code?.tries).toBe(5)
+      })
+
+      it('is tried fifteen times a day, over all codes of an address', async () => {
+        let at = now
+        for (let round = 0; round < 3; round += 1) {
+          const { id } = await store.resets.request(withCode({ now: at }))
+          for (let each = 0; each < 5; each += 1) {
+            expect((await store.resets.tryCode(attempt(id, at))).verdict).toBe('counted')
+          }
+          at += minutes(31)
+        }
+        const { id } = await store.resets.request(withCode({ now: at }))
+        expect((await store.resets.tryCode(attempt(id, at))).verdict).toBe('locked-today')
+        expect((await store.resets.find(id))?.code?.tries).toBe(0)
+        const other = await store.resets.request(resetRequest('bob', { code: codeRules, now: at }))
+        expect((await store.resets.tryCode(attempt(other.id, at))).verdict).toBe('counted')
+        const tomorrow = at + hours(24)
+        const again = await store.resets.request(withCode({ now: tomorrow }))
+        expect((await store.resets.tryCode(attempt(again.id, tomorrow))).verdict).toBe('counted')
+      })
+
+      it('gives a forgiven try back, for the day too', async () => {
+        const { id } = await store.resets.request(withCode())
+        for (let each = 0; each < 30; each += 1) {
+          expect((await store.resets.tryCode(attempt(id))).verdict).toBe('counted')
+          await store.resets.forgiveTry(id)
+        }
+        await store.resets.forgiveTry(id)
+        expect((await store.resets.find(id))?.code?.tries).toBe(0)
+      })
+
+      it('has ended with its time, with its reset, and where there is none', async () => {
+        const { id } = await store.resets.request(withCode())
+        const late = await store.resets.tryCode(attempt(id, now + minutes(10)))
+        expect(late.verdict).toBe('ended')
+        await store.resets.end(id, 'revoked', now)
+        expect((await store.resets.tryCode(attempt(id))).verdict).toBe('ended')
+        expect(await store.resets.tryCode(attempt('none'))).toEqual({
+          verdict: 'ended',
+          reset: null,
+        })
+      })
+    })
+
+    describe('is asked by what a visitor knows', () => {
+      it('and finds the newest of a reference and of an address', async () => {
+        const first = await store.resets.request(resetRequest('alice'))
+        await store.resets.spend(first.id, now, [])
+        const second = await store.resets.request(resetRequest('alice', { now: now + 1 }))
+        expect(second.reference).toBe(first.reference)
+        expect((await store.resets.findByReference(first.reference))?.id).toBe(second.id)
+        expect((await store.resets.findBySubject(['x', 'subject of alice']))?.id).toBe(second.id)
+        expect(await store.resets.findByReference('none')).toBeNull()
+        expect(await store.resets.findBySubject(['none'])).toBeNull()
+      })
+    })
+
     describe('when asked', () => {
       it('makes a live reset and queues one mail', async () => {
         const reset = await store.resets.request(resetRequest('alice'))
@@ -69,7 +182,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         expect(reset.expiresAt).toBe(now + hours(1))
         const jobs = await store.jobs.claim(now, seconds(15), 10)
         expect(jobs).toMatchObject([
-          { kind: 'link', resetId: reset.id, sealedAddress: 'sealed alice', attempts: 1 },
+          { kind: 'recovery', resetId: reset.id, sealedAddress: 'sealed alice', attempts: 1 },
         ])
       })
 
@@ -102,6 +215,14 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
           resetRequest('alice', { now: now + minutes(31) }),
         )
         expect(afterHalf.reference).not.toBe(reference)
+      })
+
+      it('replaces nothing for a process whose clock is a moment behind', async () => {
+        const first = await store.resets.request(resetRequest('alice'))
+        const limits = [{ count: 1, windowMs: minutes(1) }]
+        const late = resetRequest('alice', { now: now - 5, limits })
+        expect((await store.resets.request(late)).id).toBe(first.id)
+        expect(await store.jobs.claim(now, seconds(15), 10)).toHaveLength(1)
       })
 
       it('finds the reset under an older key', async () => {

@@ -1,17 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { eventually } from './wait.ts'
 
+interface ProcessOptions {
+  readonly cwd?: string
+  readonly env?: Record<string, string>
+}
+
 /** The command line as a process of its own. */
 export class Cli {
   readonly #process: ChildProcess
   output = ''
   errors = ''
 
-  constructor(
-    args: readonly string[],
-    options: { cwd?: string; env?: Record<string, string> } = {},
-  ) {
-    const main = new URL('../../src/cli/main.ts', import.meta.url).pathname
+  constructor(args: readonly string[], options: ProcessOptions = {}, script = 'src/cli/main.ts') {
+    const main = new URL(`../../${script}`, import.meta.url).pathname
     this.#process = spawn(process.execPath, [main, ...args], {
       cwd: options.cwd ?? process.cwd(),
       env: { PATH: process.env['PATH'] ?? '', ...options.env },
@@ -22,6 +24,22 @@ export class Cli {
     this.#process.stderr?.on('data', (data: Buffer) => {
       this.errors += data.toString()
     })
+  }
+
+  /** Another program of the project, named from its root. */
+  static script(script: string, options: ProcessOptions): Cli {
+    return new Cli([], options, script)
+  }
+
+  /** Resolves when something answers there. */
+  async answering(url: string): Promise<void> {
+    await eventually(() => {
+      if (this.#process.exitCode !== null) throw new Error(`It has ended: ${this.errors}`)
+      return fetch(url).then(
+        () => true,
+        () => false,
+      )
+    }, 20_000)
   }
 
   /** Resolves when it listens. */

@@ -1,4 +1,6 @@
-import { existsSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { join } from 'node:path'
 import { chromium } from 'playwright'
 import type { TestProject } from 'vitest/node'
 
@@ -15,6 +17,20 @@ export default async function setup(project: TestProject): Promise<void> {
     throw new Error('Run the tests with "npm test": it uses the Node of devDependencies')
   }
   project.provide('chromiumPath', await findChromium())
+  buildWhenStale()
+}
+
+/** Examples and the package's own tests run what is built. */
+function buildWhenStale(): void {
+  const inputs = ['src', 'templates', 'locales']
+    .flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' }).map((file) => join(folder, file)),
+    )
+    .concat('build.mjs', 'tsconfig.json')
+  const changedAt = Math.max(...inputs.map((file) => statSync(file).mtimeMs))
+  const marker = 'dist/config.schema.json'
+  const isFresh = existsSync(marker) && statSync(marker).mtimeMs > changedAt
+  if (!isFresh) execFileSync(process.execPath, ['build.mjs'], { stdio: 'inherit' })
 }
 
 async function findChromium(): Promise<string> {

@@ -96,3 +96,10 @@ export function linkIn(received: Received | undefined): string {
   if (link === undefined) throw new Error('The mail has no link')
   return link
 }
+
+/** The code that a mail holds, on a line of its own. */
+export function codeIn(received: Received | undefined): string {
+  const [code] = /^\d{6,10}$/m.exec(received?.mail.text ?? '') ?? []
+  if (code === undefined) throw new Error('The mail has no code')
+  return code
+}

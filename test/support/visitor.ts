@@ -1,4 +1,5 @@
 import { request } from 'node:http'
+import { expect } from 'vitest'
 
 /** One browser without JavaScript: it keeps cookies and follows nothing by itself. */
 export class Visitor {
@@ -29,6 +30,16 @@ export class Visitor {
       method: 'POST',
       body,
       headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    })
+  }
+
+  /** One request of a program: no cookies, no form. */
+  json(path: string, body: unknown, { method = 'POST', headers = {} } = {}): Promise<Page> {
+    const text = typeof body === 'string' ? body : JSON.stringify(body)
+    return send(new URL(path, this.#base), method, method === 'GET' ? '' : text, {
+      accept: 'application/json',
+      ...(method === 'GET' ? {} : { 'content-type': 'application/json' }),
+      ...headers,
     })
   }
 
@@ -107,6 +118,12 @@ export class Page {
 
   get reference(): string {
     return /[2-9A-Z]{4}-[2-9A-Z]{4}/.exec(this.body)?.[0] ?? ''
+  }
+
+  /** The body of a JSON answer. */
+  get json(): Record<string, unknown> {
+    expect(this.headers.get('content-type')).toBe('application/json; charset=utf-8')
+    return JSON.parse(this.body)
   }
 
   /** The value of a field, hidden or not. */

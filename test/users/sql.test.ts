@@ -110,3 +110,21 @@ describe('a mapping', () => {
     await users.close()
   })
 })
+
+it('writes through a view whose trigger writes the table, and ends the sessions', async () => {
+  site.exec(`
+    insert into members values (7, 'alice@site.example', 'old', null, null, 'ok');
+    insert into logins (who) values (7);
+    create view people as select * from members;
+    create trigger people_update instead of update on people begin
+      update members set pw = new.pw where member_no = new.member_no;
+    end`)
+  const users = await open({ table: 'people' })
+  const user = await users.findByEmail('alice@site.example')
+  if (user === null) throw new Error('There is no such account')
+  expect(await users.setPassword(user, 'new')).toBe(true)
+  expect(site.prepare('select pw from members').pluck().get()).toBe('new')
+  expect(site.prepare('select count(*) from logins').pluck().get()).toBe(0)
+  expect(await users.setPassword(user, 'newer')).toBe(false)
+  await users.close()
+})

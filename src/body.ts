@@ -1,0 +1,61 @@
+import { parse } from 'node:querystring'
+
+/**
+ * A form's fields. Broken percent-encoding is refused: kept as it came, a password would be set to
+ * something that its owner never typed.
+ *
+ * @throws {Error} with `statusCode` 400 for an escape that is not UTF-8.
+ */
+export function parseForm(body: string): Record<string, unknown> {
+  try {
+    decodeURIComponent(body)
+  } catch {
+    throw badRequest('The form is not UTF-8')
+  }
+  return { ...parse(body) }
+}
+
+/**
+ * A JSON object. What two readers could read differently is refused: keys that stand twice, bytes that
+ * are no UTF-8 (RFC 8259 §4, §8.1), and keys that some code takes for an object's prototype.
+ *
+ * @throws {Error} with `statusCode` 400 for anything else.
+ */
+export function parseJson(body: Uint8Array): Record<string, unknown> {
+  const text = decode(body)
+  let keys = 0
+  let value: unknown
+  try {
+    value = JSON.parse(text, (_, inner: unknown) => {
+      if (isMap(inner)) keys += Object.keys(inner).length
+      return inner
+    })
+  } catch {
+    throw badRequest('The body is not JSON')
+  }
+  if (!isMap(value)) throw badRequest('The body is not a JSON object')
+  // In JSON a text before a colon is a key, and nothing else is.
+  if (keys !== (text.match(/"(?:[^"\\]|\\.)*"\s*:/g) ?? []).length) {
+    throw badRequest('A key stands twice in the body')
+  }
+  if (Object.hasOwn(value, '__proto__') || Object.hasOwn(value, 'constructor')) {
+    throw badRequest('The body has a key that is no field')
+  }
+  return value
+}
+
+function decode(body: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(body)
+  } catch {
+    throw badRequest('The body is not UTF-8')
+  }
+}
+
+function isMap(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function badRequest(message: string): Error {
+  return Object.assign(new Error(message), { statusCode: 400 })
+}

@@ -1,0 +1,129 @@
+import { field, has } from '../action.ts'
+import { foldAscii, parseAddress } from '../address.ts'
+import { isCodeOf, readCode } from '../proof/code.ts'
+import { linkToken } from '../proof/link.ts'
+import { readReference, showReference } from '../proof/reference.ts'
+import type { Services } from '../services.ts'
+import type { Reset } from '../store/store.ts'
+import { type Live, liveAccount, provenFlow, refusalOf } from './guard.ts'
+import { failure, type Outcome, type Problem } from './outcome.ts'
+import type { Visit } from './visit.ts'
+
+const dayMs = 24 * 3_600_000
+
+/** `GET B?step=code`: for the code that was asked for in another browser. */
+export function showCode({ request, flow }: Visit, { config }: Services): Outcome {
+  if (!config.recovery.methods.includes('code')) return { page: 'redirect', step: 'form' }
+  const reference = readReference(field(request, 'reference')) ?? flow?.reference ?? ''
+  return { page: 'code', reference: reference && showReference(reference), problems: [] }
+}
+
+/** `POST B code`: shows that the mailbox is the visitor's. It spends nothing: the new password will. */
+export async function verifyCode(visit: Visit, services: Services): Promise<Outcome> {
+  const live = await accountOfCode(visit, services)
+  if ('page' in live) return live
+  const { reset, user } = live
+  const flow = provenFlow(live, visit.locale.tag, services)
+  const token = linkToken(services.keys, reset.id, reset.tokenHash) ?? ''
+  const facts = { email: user.email, name: user.name ?? '', token, changedAt: null }
+  return { page: 'redirect', step: 'reset', flow, facts }
+}
+
+/**
+ * The account a code is for, or the page that tells why there is none. Every step up to the comparison is
+ * the same for an address without an account, whose code nobody can know.
+ */
+export async function accountOfCode(visit: Visit, services: Services): Promise<Live | Outcome> {
+  const { recovery } = services.config
+  if (!recovery.methods.includes('code')) return failure('bad-request')
+  const code = readCode(field(visit.request, 'code'))
+  const isMalformed = !isCode(code, recovery.codeDigits)
+  if (isMalformed && !isList(visit)) {
+    const reason = code === '' ? 'code-missing' : 'code-malformed'
+    const values = { digits: recovery.codeDigits }
+    return shown(visit, { field: 'code', reason, values })
+  }
+  const reset = await findReset(visit, services)
+  if ('reason' in reset)
+    return (await refusalOf('bad-proof', visit, services)) ?? shown(visit, reset)
+  return tryCode(isMalformed ? '' : code, reset, visit, services)
+}
+
+async function tryCode(
+  code: string,
+  { id }: Reset,
+  visit: Visit,
+  services: Services,
+): Promise<Live | Outcome> {
+  const { config, clock, keys, resets } = services
+  const { codeTries: mostTries, dailyTries: mostDailyTries } = config.recovery
+  const now = clock.now()
+  const { verdict, reset } = await resets.tryCode({ resetId: id, now, mostTries, mostDailyTries })
+  if (verdict === 'locked') return locked(visit)
+  if (verdict === 'locked-today') return locked(visit, dayMs)
+  if (verdict === 'ended' || reset === null || reset.code === null) {
+    return shown(visit, { field: 'code', reason: 'code-expired' })
+  }
+  const { generation, tries } = reset.code
+  const isRight = isCodeOf(keys, { id, generation }, code) && reset.userId !== null
+  if (isRight) {
+    await resets.forgiveTry(id)
+    return liveAccount(reset, services)
+  }
+  const refusal = await refusalOf('bad-proof', visit, services)
+  if (refusal !== null) return refusal
+  if (tries >= mostTries) return locked(visit)
+  return shown(visit, { field: 'code', reason: 'code-wrong', values: { left: mostTries - tries } })
+}
+
+/** The reset a code is tried for: by its reference, else the flow's, else the newest of an address. */
+async function findReset(
+  { request, flow }: Visit,
+  { keys, resets }: Services,
+): Promise<Reset | Problem> {
+  const typed = field(request, 'reference')
+  const email = parseAddress(field(request, 'email'))
+  if (typed.trim() !== '') {
+    const reference = readReference(typed)
+    const reset = reference === null ? null : await resets.findByReference(reference)
+    const isOthers =
+      email !== null &&
+      reset !== null &&
+      !keys.verifies('subject', foldAscii(email), reset.subjectKey)
+    return reset === null || isOthers ? { field: 'reference', reason: 'reference-unknown' } : reset
+  }
+  if (flow !== null && flow.resetId !== null) {
+    const reset = await resets.find(flow.resetId)
+    return reset ?? { field: 'code', reason: 'code-expired' }
+  }
+  if (email === null) return { field: 'reference', reason: 'reference-missing' }
+  const reset = await resets.findBySubject(keys.macs('subject', foldAscii(email)))
+  return reset ?? { field: 'code', reason: 'code-expired' }
+}
+
+/** The page the code was typed on, with what is to be mended there. */
+function shown({ request, flow }: Visit, problem: Problem): Outcome {
+  const reference = field(request, 'reference')
+  if (flow !== null && flow.resetId !== null && !has(request, 'reference')) {
+    return { page: 'sent', flow, problems: [problem] }
+  }
+  return { page: 'code', reference, problems: [problem] }
+}
+
+function locked({ flow }: Visit, retryAfterMs?: number): Outcome {
+  const canResend = flow !== null && flow.email !== '' && retryAfterMs === undefined
+  return failure('code-locked', {
+    ...(canResend ? { flow } : {}),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+  })
+}
+
+function isCode(text: string, digits: number): boolean {
+  return text.length === digits && /^\d+$/.test(text)
+}
+
+/** Several codes at once are one try, so that nobody gets more for trying them: and none of them counts. */
+function isList({ request }: Visit): boolean {
+  const value = has(request, 'code') ? request.data['code'] : ''
+  return typeof value !== 'string' || /\d{6}\D+\d{6}/.test(value)
+}

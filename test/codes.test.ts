@@ -1,0 +1,294 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { ConfigInput } from '../src/config/config.ts'
+import { hours, minutes, seconds } from './support/clock.ts'
+import { accounts, newPassword, oldPassword, route, Site } from './support/site.ts'
+import { codeIn, linkIn } from './support/smtp.ts'
+import type { Page, Visitor } from './support/visitor.ts'
+
+const { alice, bob, mallory } = accounts
+const nobody = 'nobody@site.example'
+
+let site: Site
+const start = async (recovery: ConfigInput['recovery'] = { methods: ['link', 'code'] }) => {
+  site = await Site.start({ recovery })
+}
+beforeEach(() => start())
+afterEach(() => site.stop())
+
+/** Asks for a mail; the sent page, the code and the link in it. */
+async function ask(email: string = alice.email, visitor: Visitor = site.visitor()) {
+  const count = site.smtp.mails.filter((mail) => mail.recipients.includes(email)).length
+  const sent = await visitor.follow(await visitor.post(route, { email }))
+  const mail = (await site.smtp.to(email, count + 1)).at(-1)
+  const code = codeIn(mail)
+  site.secrets.add(code)
+  return { visitor, sent, mail, code, reference: sent.reference }
+}
+
+const wrong = (code: string, offset = 1) =>
+  String((Number(code) + offset) % 1_000_000).padStart(6, '0')
+
+async function finish(visitor: Visitor, verified: Page, password = newPassword): Promise<Page> {
+  site.secrets.add(password)
+  const reset = await visitor.follow(verified)
+  return visitor.post(route, { password, csrf: reset.field('csrf') })
+}
+
+/** What a page says, without what is bound to differ from visitor to visitor. */
+const masked = (page: Page, email: string) => ({
+  status: page.status,
+  headers: [...page.headers.keys()],
+  body: page.body.replaceAll(email, '…').replaceAll(/[2-9A-Z]{4}-[2-9A-Z]{4}/g, 'REF'),
+})
+
+describe('a code', () => {
+  it('goes from the page to the mail and back to a new password', async () => {
+    const { visitor, sent, mail, code, reference } = await ask()
+    expect(sent.step).toBe('sent')
+    expect(sent.body).toContain('autocomplete="one-time-code"')
+    expect(mail?.mail.subject).toContain(reference)
+    expect(mail?.mail.html).toContain(`>${code}<`)
+    const verified = await visitor.post(route, { code })
+    expect([verified.status, verified.headers.get('location')]).toEqual([
+      303,
+      `${route}?step=reset`,
+    ])
+    const done = await finish(visitor, verified)
+    expect([done.status, done.headers.get('location')]).toEqual([303, `${route}?step=done`])
+    expect(site.hasPassword(alice.email, newPassword)).toBe(true)
+    expect((await site.smtp.to(alice.email, 2))[1]?.mail.subject).toContain('was changed')
+  })
+
+  it('comes alone where links are off, and with the link where both are on', async () => {
+    const both = await ask()
+    expect(both.mail?.mail.html).toContain('?token=')
+    await site.stop()
+    await start({ methods: ['code'] })
+    const { visitor, mail, code } = await ask()
+    expect(`${mail?.mail.html}${mail?.mail.text}`).not.toContain('token=')
+    expect((await finish(visitor, await visitor.post(route, { code }))).status).toBe(303)
+  })
+
+  it('is finished on another device with the reference, and no cookie', async () => {
+    const { mail, code, reference } = await ask()
+    const [url = ''] = /http:\S+step=code\S+/.exec(mail?.mail.text ?? '') ?? []
+    expect(url).not.toContain(code)
+    const other = site.visitor()
+    const page = await other.get(url)
+    expect([page.status, page.step, page.field('reference')]).toEqual([200, 'code', reference])
+    const typed = ` ${reference.toLowerCase().replace('-', '')} `
+    const verified = await other.post(route, {
+      code: `${code.slice(0, 3)} ${code.slice(3)}`,
+      reference: typed,
+    })
+    expect((await finish(other, verified)).status).toBe(303)
+  })
+
+  it.each([
+    ['', 'code-missing'],
+    ['   ', 'code-missing'],
+    ['12345', 'code-malformed'],
+    ['1234567', 'code-malformed'],
+    ['abcdef', 'code-malformed'],
+    ['1e5', 'code-malformed'],
+    ['0x1E240', 'code-malformed'],
+    ['123456.0', 'code-malformed'],
+    ['9'.repeat(10_000), 'code-malformed'],
+  ])('of %j is told to be mended, and is no try', async (typed, reason) => {
+    const { visitor, sent } = await ask()
+    const page = await visitor.post(route, { code: typed })
+    expect([page.status, page.step, page.reason]).toEqual([400, 'sent', reason])
+    expect(page.reference).toBe(sent.reference)
+    expect(site.rows('select tries from password_reset')).toEqual([{ tries: 0 }])
+  })
+
+  it('sent several times at once is one try, and never a match', async () => {
+    const { visitor, code } = await ask()
+    for (const body of [
+      `code=${code}&code=000000`,
+      `code=000000,${code}`,
+      `code[]=${code}&code=`,
+    ]) {
+      const page = await visitor.post(route, body)
+      expect([page.status, page.step]).toEqual([400, 'sent'])
+    }
+    expect(site.rows('select tries from password_reset')).toEqual([{ tries: 2 }])
+  })
+
+  it('that is wrong says how many tries are left, and after the fifth is locked for good', async () => {
+    const { visitor, code, mail } = await ask()
+    for (const left of [4, 3, 2, 1]) {
+      const page = await visitor.post(route, { code: wrong(code) })
+      expect([page.status, page.step, page.reason]).toEqual([400, 'sent', 'code-wrong'])
+      expect(page.body).toContain(left === 1 ? '1 more try.' : `${left} more tries.`)
+    }
+    for (const typed of [wrong(code), code, code]) {
+      const page = await visitor.post(route, { code: typed })
+      expect([page.status, page.step, page.reason]).toEqual([429, 'error', 'code-locked'])
+      expect(page.body).toContain('A link that we’ve sent you goes on working.')
+    }
+    expect((await site.reset(linkIn(mail))).status).toBe(303)
+  })
+
+  it('of which a hundred are tried at once is compared five times', async () => {
+    const { visitor, code, mail } = await ask()
+    const guesses = Array.from({ length: 99 }, (_, index) => wrong(code, index + 1))
+    const pages = await Promise.all(guesses.map((guess) => visitor.post(route, { code: guess })))
+    expect(pages.filter((page) => page.reason === 'code-wrong')).toHaveLength(4)
+    expect(pages.filter((page) => page.reason === 'code-locked')).toHaveLength(95)
+    expect((await visitor.post(route, { code })).reason).toBe('code-locked')
+    expect(site.rows('select code_tries, tries from password_reset')).toEqual([
+      { code_tries: 5, tries: 5 },
+    ])
+    expect((await site.reset(linkIn(mail))).status).toBe(303)
+  })
+
+  it('that is new does not add to the day’s fifteen tries', async () => {
+    const codes: string[] = []
+    const visitor = site.visitor()
+    for (let round = 0; round < 3; round += 1) {
+      const { code } = await ask(alice.email, visitor)
+      codes.push(code)
+      for (let each = 0; each < 5; each += 1) await visitor.post(route, { code: wrong(code) })
+    }
+    expect(new Set(codes).size).toBe(3)
+    const { code } = await ask(alice.email, visitor)
+    const page = await visitor.post(route, { code })
+    expect([page.status, page.reason]).toEqual([429, 'code-locked'])
+    expect(page.body).toContain('no more codes can be tried today')
+    expect(Number(page.headers.get('retry-after'))).toBeGreaterThan(0)
+    site.clock.move(hours(24) + seconds(1))
+    const tomorrow = await ask(alice.email, visitor)
+    expect((await visitor.post(route, { code: tomorrow.code })).status).toBe(303)
+  })
+
+  it('that is right costs no try, however often it is typed', async () => {
+    const { visitor, code } = await ask()
+    for (let each = 0; each < 7; each += 1) {
+      expect((await visitor.post(route, { code })).status).toBe(303)
+    }
+    expect(site.rows('select tries from password_reset')).toEqual([{ tries: 0 }])
+  })
+
+  it('works until its end and not after it, and the link goes on', async () => {
+    const { visitor, code, mail } = await ask()
+    site.clock.move(minutes(10) - seconds(1))
+    expect((await visitor.post(route, { code })).status).toBe(303)
+    site.clock.move(seconds(1))
+    const page = await visitor.post(route, { code })
+    expect([page.status, page.reason]).toEqual([400, 'code-expired'])
+    expect((await site.reset(linkIn(mail))).status).toBe(303)
+  })
+
+  it('is worthless once a password was set with it', async () => {
+    const { visitor, code, reference } = await ask()
+    await finish(visitor, await visitor.post(route, { code }))
+    for (const each of [visitor, site.visitor()]) {
+      const page = await each.post(route, { code, reference })
+      expect([page.status, page.reason]).toEqual([400, 'code-expired'])
+    }
+  })
+
+  it('sets one password of twenty that are sent with it at once', async () => {
+    const { code, reference } = await ask()
+    const passwords = Array.from({ length: 20 }, (_, index) => `${newPassword} ${index}`)
+    const pages = await Promise.all(
+      passwords.map((password) => site.visitor().post(route, { reference, code, password })),
+    )
+    const winners = passwords.filter((_, index) => pages[index]?.status === 303)
+    expect(winners).toHaveLength(1)
+    expect(site.hasPassword(alice.email, winners[0] ?? '')).toBe(true)
+  })
+
+  it('mailed again is the same in the first half of its life, and another one later', async () => {
+    const first = await ask()
+    site.clock.move(minutes(4))
+    const second = await ask()
+    expect([second.code, second.reference]).toEqual([first.code, first.reference])
+    site.clock.move(minutes(2))
+    const third = await ask()
+    expect(third.code).not.toBe(first.code)
+    expect(linkIn(third.mail)).toBe(linkIn(first.mail))
+    expect((await first.visitor.post(route, { code: first.code })).reason).toBe('code-wrong')
+    expect((await first.visitor.post(route, { code: third.code })).status).toBe(303)
+  })
+
+  it('of one person opens nothing for another', async () => {
+    const one = await ask(alice.email)
+    const other = await ask(bob.email)
+    expect((await other.visitor.post(route, { code: one.code })).reason).toBe('code-wrong')
+    const crossed = await site.visitor().post(route, { code: one.code, reference: other.reference })
+    expect([crossed.step, crossed.reason]).toEqual(['code', 'code-wrong'])
+    expect(site.hasPassword(bob.email, oldPassword)).toBe(true)
+  })
+
+  it('without a cookie needs its reference, and one that there is', async () => {
+    const page = await site.visitor().post(route, { code: '123456' })
+    expect([page.status, page.step, page.reason]).toEqual([400, 'code', 'reference-missing'])
+    const unknown = await site.visitor().post(route, { code: '123456', reference: 'AAAA-2222' })
+    expect([unknown.status, unknown.reason]).toEqual([400, 'reference-unknown'])
+    expect(unknown.field('reference')).toBe('AAAA-2222')
+  })
+
+  it('keeps a refused password’s proof in the form that is shown', async () => {
+    const { code, reference } = await ask()
+    const visitor = site.visitor()
+    const page = await visitor.post(route, { reference, code, password: 'short' })
+    expect([page.status, page.step, page.reason]).toEqual([400, 'reset', 'password-too-short'])
+    const done = await visitor.post(route, { password: newPassword, csrf: page.field('csrf') })
+    expect(done.status).toBe(303)
+  })
+
+  it('dies with a change of the account', async () => {
+    const { visitor, code } = await ask()
+    site.database.exec("update members set pw_hash = 'changed' where member_no = 1")
+    const page = await visitor.post(route, { code })
+    expect([page.status, page.reason]).toEqual([404, 'link-invalid'])
+  })
+
+  it('is not to be found in the database, with a million guesses', async () => {
+    const { code } = await ask()
+    const dump = JSON.stringify([
+      site.rows('select * from password_reset'),
+      site.rows('select * from mail_job'),
+    ])
+    expect(dump).not.toContain(code)
+    const { createHash } = await import('node:crypto')
+    const stored = new Set(dump.match(/[\w-]{20,}/g))
+    for (let guess = 0; guess < 1_000_000; guess += 1) {
+      const text = String(guess).padStart(6, '0')
+      if (stored.has(createHash('sha256').update(text).digest('base64url'))) throw new Error(text)
+    }
+  })
+})
+
+describe('an address without an account', () => {
+  it.each([nobody, mallory.email])('%s meets the same pages, down to the lock', async (unknown) => {
+    const dialogue = async (email: string) => {
+      const visitor = site.visitor()
+      const pages = [await visitor.follow(await visitor.post(route, { email }))]
+      for (let each = 0; each < 6; each += 1) {
+        // A code that is right once in a million runs.
+        pages.push(await visitor.post(route, { code: '000000' }))
+      }
+      const reference = pages[0]?.reference ?? ''
+      pages.push(await site.visitor().post(route, { code: '000000', reference }))
+      return pages.map((page) => masked(page, email))
+    }
+    const known = await dialogue(alice.email)
+    expect(await dialogue(unknown)).toEqual(known)
+    expect(known.map((page) => page.status)).toEqual([200, 400, 400, 400, 400, 429, 429, 429])
+  })
+})
+
+it('has no codes where they are off', async () => {
+  await site.stop()
+  await start({ methods: ['link'] })
+  const visitor = site.visitor()
+  const sent = await visitor.follow(await visitor.post(route, { email: alice.email }))
+  expect(sent.body).not.toContain('name="code"')
+  expect((await visitor.get(`${route}?step=code`)).headers.get('location')).toBe(route)
+  expect((await visitor.post(route, { code: '123456' })).status).toBe(400)
+  const [mail] = await site.smtp.to(alice.email)
+  expect(() => codeIn(mail)).toThrow('no code')
+})
