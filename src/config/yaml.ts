@@ -32,12 +32,14 @@ export function readYaml(
 class YamlReader {
   readonly #source: Source
   readonly #lines = new LineCounter()
+  readonly #text: string
   readonly #shown: string
   readonly #env: Environment
   readonly #document: ReturnType<typeof parseDocument>
 
   constructor(source: Source, text: string, shown: string, env: Environment) {
     this.#source = source
+    this.#text = text
     this.#shown = shown
     this.#env = env
     // Pretty errors would quote the line they are about, and with it a secret.
@@ -51,7 +53,10 @@ class YamlReader {
     if (fault !== undefined) {
       const isTwice = fault.code === 'DUPLICATE_KEY'
       const rule = isTwice ? 'this key stands here for the second time' : fault.message
-      this.#source.giveUp(this.#place(fault.pos[0]), rule)
+      // Within braces, YAML takes the one of a ${VAR} for the beginning of another map.
+      const isBare = this.#text.slice(fault.pos[0] - 1, fault.pos[0] + 1) === '${'
+      const hint = isBare ? ': put it in quotes, as in "${VAR}"' : ''
+      this.#source.giveUp(this.#place(fault.pos[0]), `${rule}${hint}`)
       return null
     }
     const root = this.#document.contents

@@ -264,11 +264,66 @@ theme: { accent: blue, logo: none.svg }
     ])
   })
 
+  it('is one whose variable stands bare within braces, and is told the remedy', () => {
+    const [problem] = problemsOf(write('c.yaml', 'smtp: { pass: ${PASS}, port: 25 }'))
+    expect(problem).toMatch(/^c\.yaml:1:16 .*put it in quotes, as in "\$\{VAR\}"$/)
+  })
+
+  it.each([
+    '/reset',
+    'http://site.example/reset?t={token}',
+    'javascript:alert({token})',
+    '//evil.example/{token}',
+    '/reset?t={token}&u={email}',
+  ])('is one whose recovery.linkUrl is %s', (linkUrl) => {
+    expect(problemsOf({ recovery: { linkUrl } })).toHaveLength(1)
+  })
+
+  it('names what is wrong within a route', () => {
+    const routes = `routes:
+  POST /a: { action: forgot, step: ask, fields: { code: otp, pin: x }, response: { ref: refernce } }
+  DELETE /b: forgot
+  /c: { action: well-known }
+  /d: 5
+`
+    expect(problemsOf(write('c.yaml', routes))).toEqual([
+      'c.yaml:2:36 routes["POST /a"].step: must be request, verify, open or change',
+      'c.yaml:2:62 routes["POST /a"].fields.pin: unknown key',
+      expect.stringContaining('routes["POST /a"].response.ref: must name one of success, step, '),
+      expect.stringContaining('routes["DELETE /b"]: must be a path such as'),
+      'c.yaml:4:17 routes["/c"].action: must be forgot',
+      'c.yaml:5:7 routes["/d"]: must be forgot, well-known, or keys and values',
+    ])
+  })
+
   it('is one that keeps the form behind a sign-in', () => {
     const routes = { '/forgot': 'forgot' } as const
     expect(problemsOf({ routes })).toEqual([
       'configuration access.free: must hold /forgot: nobody who forgot a password can sign in first',
     ])
+  })
+})
+
+describe('routes', () => {
+  const routesOf = (routes: ConfigInput['routes']) =>
+    loadConfig(routes === undefined ? {} : { routes }, { env: {} }).routes.map(
+      ({ path, methods, action, step }) => [path, methods, action, step],
+    )
+
+  it('keep the pages where they are, beside those of a front end', () => {
+    const change = { action: 'forgot', step: 'change' } as const
+    expect(
+      routesOf({ 'PUT /api/reset/:token': change, '/api/open': { ...change, step: 'open' } }),
+    ).toEqual([
+      ['/user/forgot-password', null, 'forgot', null],
+      ['/api/reset/:token', ['PUT'], 'forgot', 'change'],
+      ['/api/open', ['GET'], 'forgot', 'open'],
+    ])
+  })
+
+  it('are read as an @itrocks module spells them', () => {
+    const file = write('c.yaml', "routes:\n  /user/forgot-password': '@itrocks/forgot-password'\n")
+    expect(loadConfig(file, { env: {} }).route).toBe('/user/forgot-password')
   })
 })
 
