@@ -8,8 +8,9 @@ import { answerError, mount, mountForgot } from './fastify.ts'
 import type { Forgot } from './forgot.ts'
 import { describeRequest } from './incoming.ts'
 import { describeError } from './log.ts'
+import type { Overrides } from './parts.ts'
 import { securityHeaders } from './security.ts'
-import { type Overrides, type Wired, wire } from './wire.ts'
+import { type Wired, wire } from './wire.ts'
 
 /** Parts that take the place of those the configuration would choose. */
 export interface ServerOverrides extends Overrides {

@@ -1,45 +1,29 @@
-import { join } from 'node:path'
-import { type Clock, systemClock } from './clock.ts'
 import type { Config, ResponseShape } from './config/config.ts'
 import { CourierThread } from './courier-thread.ts'
-import { openDemoUsers } from './demo/accounts.ts'
 import { Forgot } from './forgot.ts'
-import type { Limiter } from './limit/limiter.ts'
-import { MemoryLimiter } from './limit/memory.ts'
-import { Locales } from './locale/locales.ts'
-import { type Log, silentLog } from './log.ts'
-import { Courier, type Delivery } from './mail/courier.ts'
+import { silentLog } from './log.ts'
+import type { Courier, Delivery } from './mail/courier.ts'
 import { Mailbox } from './mail/mailbox.ts'
-import { type Mailer, Reachability } from './mail/mailer.ts'
-import { SmtpMailer } from './mail/smtp.ts'
-import { AccountWriter } from './mail/writer.ts'
+import { Reachability } from './mail/mailer.ts'
 import { checkNode } from './node.ts'
 import { Opened } from './opened.ts'
+import {
+  type Core,
+  makeCourier,
+  type Overrides,
+  openCore,
+  openLimiter,
+  openMailer,
+} from './parts.ts'
 import { WorkerPasswords } from './password/hash.ts'
-import { keptSecret } from './proof/kept-secret.ts'
-import { KeyRing } from './proof/secret.ts'
 import { inspectOwnFiles } from './rehearsal.ts'
-import { type AssetPath, type Assets, loadAssets } from './respond/assets.ts'
+import { type Assets, loadAssets } from './respond/assets.ts'
 import { Pages, type Render } from './respond/html.ts'
 import { JsonBodies } from './respond/json.ts'
 import type { Services } from './services.ts'
 import { Pruner } from './store/pruner.ts'
-import { SqlStore } from './store/sql.ts'
-import { openOwnSqlite, openSiteSqlite } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
-import { Templates } from './templates.ts'
-import { SqlUsers } from './users/sql.ts'
-import { TimelyUsers } from './users/timely.ts'
-import type { Users } from './users/users.ts'
-
-/** Parts that take the place of those the configuration would choose. */
-export interface Overrides {
-  readonly clock?: Clock
-  readonly limiter?: Limiter
-  readonly log?: Log
-  readonly users?: Users
-  readonly assetPath?: AssetPath
-}
+import type { Templates } from './templates.ts'
 
 /** Everything a configuration asks for, connected and ready to start. */
 export interface Wired {
@@ -82,7 +66,7 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
     const mail = new Reachability(mailer)
     const delivery = await chooseDelivery(config, overrides, core)
     const pruner = new Pruner({ store, clock, log, keepMs: retentionMs(config) })
-    const limiter = overrides.limiter ?? openLimiter(config)
+    const limiter = overrides.limiter ?? opened.add(openLimiter(config))
     const byTemplates: Render = (template, view) => templates.render(template, view)
     const wake = () => delivery.wake()
     const { resets } = store
@@ -138,30 +122,6 @@ export async function wireCourier(config: Config, overrides: Overrides = {}): Pr
   }
 }
 
-/** What both the requests and the courier need. */
-interface Core {
-  readonly clock: Clock
-  readonly keys: KeyRing
-  readonly locales: Locales
-  readonly store: Store
-  readonly templates: Templates
-  readonly users: Users
-}
-
-async function openCore(config: Config, overrides: Overrides, opened: Opened): Promise<Core> {
-  const templates = new Templates(config.templates)
-  const locales = Locales.load(config.locales)
-  const [first = keptSecret(config.dataDir), ...rest] = config.secrets
-  const store = opened.add(
-    await SqlStore.open(openOwnSqlite(config.store.url), config.store.tablePrefix),
-  )
-  const users = overrides.users
-    ? new TimelyUsers(overrides.users)
-    : opened.add(await openUsers(config))
-  const { clock = systemClock } = overrides
-  return { clock, keys: new KeyRing([first, ...rest]), locales, store, templates, users }
-}
-
 /** In a thread of its own, unless parts are given that cannot leave this one. */
 async function chooseDelivery(config: Config, overrides: Overrides, core: Core): Promise<Delivery> {
   const { clock, log = silentLog, users } = overrides
@@ -178,39 +138,6 @@ function withOpened(courier: Courier, opened: Opened): Delivery {
     wake: () => courier.wake(),
     stop: () => courier.stop().then(() => opened.close()),
   }
-}
-
-function makeCourier(
-  config: Config,
-  { log = silentLog }: Overrides,
-  { clock, keys, locales, store, templates, users }: Core,
-  opened: Opened,
-): Courier {
-  const { resets, jobs } = store
-  return new Courier({
-    jobs,
-    writer: new AccountWriter({ config, clock, keys, resets, users, locales, templates }),
-    mailer: opened.add(openMailer(config)),
-    clock,
-    log,
-    retriesMs: config.mail.retries,
-    connections: config.smtp.pool,
-  })
-}
-
-async function openUsers(config: Config): Promise<SqlUsers> {
-  const map = config.users ?? (await openDemoUsers(config.dataDir))
-  return SqlUsers.open(openSiteSqlite(map.url), map)
-}
-
-function openMailer({ smtp, dataDir }: Config): Mailer {
-  return smtp.host === null
-    ? new Mailbox(smtp, join(dataDir, 'mailbox'))
-    : new SmtpMailer(smtp, smtp.host)
-}
-
-function openLimiter({ limits }: Config): Limiter {
-  return new MemoryLimiter({ request: limits.perClient, 'bad-proof': limits.badProofs })
 }
 
 /** A day after its end nobody asks for a row any more, but the limits count mails as old as they reach. */

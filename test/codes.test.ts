@@ -281,6 +281,25 @@ describe('an address without an account', () => {
   })
 })
 
+it('is not compared while codes are guessed all over the site, and links go on', async () => {
+  await site.stop()
+  site = await Site.start({
+    recovery: { methods: ['link', 'code'] },
+    limits: { wrongCodes: '3/1h' },
+  })
+  for (const email of [nobody, bob.email, 'other@site.example']) {
+    const visitor = site.visitor()
+    await visitor.post(route, { email })
+    expect((await visitor.post(route, { code: '000000' })).reason).toBe('code-wrong')
+  }
+  const { visitor, code, mail } = await ask()
+  const page = await visitor.post(route, { code })
+  expect([page.status, page.step, page.reason]).toEqual([503, 'error', 'codes-off'])
+  expect(Number(page.headers.get('retry-after'))).toBeGreaterThan(3000)
+  expect(page.body).toContain('60 minutes')
+  expect((await site.reset(linkIn(mail))).status).toBe(303)
+})
+
 it('has no codes where they are off', async () => {
   await site.stop()
   await start({ methods: ['link'] })

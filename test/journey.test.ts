@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hours, minutes, seconds } from './support/clock.ts'
 import { accounts, newPassword, oldPassword, route, Site, secret } from './support/site.ts'
 import { linkIn } from './support/smtp.ts'
@@ -440,40 +440,4 @@ describe('languages', () => {
       expect([page.status, page.headers.get('content-language')]).toEqual([200, 'en'])
     },
   )
-})
-
-describe('limits', () => {
-  let limited: Site
-  beforeAll(async () => {
-    limited = await Site.start({
-      limits: { perAccount: ['1/60s', '3/1h'], perClient: '6/10m', badProofs: '3/15m' },
-    })
-  })
-  afterAll(() => limited.stop())
-
-  it('mail one address once a minute, and answer as ever', async () => {
-    const visitor = limited.visitor()
-    for (let index = 0; index < 4; index += 1) {
-      const asked = await visitor.post(route, {
-        email: index % 2 ? alice.email : 'ALICE@site.example',
-      })
-      expect((await visitor.follow(asked)).step).toBe('sent')
-    }
-    await limited.smtp.to(alice.email)
-    expect(limited.rows('select * from mail_job')).toHaveLength(1)
-  })
-
-  it('tell a client how long to wait, and stop no valid link', async () => {
-    const visitor = limited.visitor()
-    const link = linkIn((await limited.smtp.to(alice.email))[0])
-    for (let index = 0; index < 2; index += 1)
-      await visitor.post(route, { email: `n${index}@site.example` })
-    const page = await visitor.post(route, { email: 'n9@site.example' })
-    expect([page.status, page.reason]).toEqual([429, 'too-many-requests'])
-    expect(Number(page.headers.get('retry-after'))).toBeGreaterThan(590)
-    expect(page.body).toContain('10 minutes')
-    const bad = await Promise.all(Array.from({ length: 4 }, () => visitor.get(`${route}?token=x`)))
-    expect(bad.map((each) => each.status).sort()).toEqual([404, 404, 404, 429])
-    expect((await limited.reset(link, newPassword, visitor)).status).toBe(303)
-  })
 })

@@ -57,7 +57,10 @@ const rules: Readonly<Record<string, Rule>> = {
   'users/sql': { imports: [...leaves, ...ports, 'store/engine'], packages: ['kysely'] },
   'users/probe': { imports: [...leaves, ...ports, 'store/engine'], packages: ['kysely'] },
   limit: { imports: [...leaves, ...ports] },
-  'limit/memory': { imports: [...leaves, ...ports], packages: ['rate-limiter-flexible'] },
+  'limit/sqlite': {
+    imports: [...leaves, ...ports, 'store/engine'],
+    packages: ['rate-limiter-flexible'],
+  },
   password: { imports: [...leaves, ...ports], packages: ['bcryptjs'] },
   'password/common': { imports: [], packages: ['@zxcvbn-ts/language-common'] },
   mail: { imports: [...leaves, ...ports, 'locale', 'proof', 'templates'] },
@@ -110,6 +113,7 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: ['bcryptjs', 'better-sqlite3', 'cookie'],
   },
   // The only file that knows which implementations there are, and the thread that it starts.
+  parts: { imports: ['*'] },
   wire: { imports: ['*'] },
   'courier-thread': { imports: ['config/config', 'log', 'mail/courier'] },
   'courier-worker': { imports: ['config/config', 'courier-thread', 'log', 'wire'] },
@@ -180,18 +184,20 @@ it('imports only in the directions of the layers', () => {
   expect(all.filter(breaks)).toEqual([])
 })
 
-it('keeps Fastify at the edge, and every implementation behind wire.ts', () => {
+it('keeps Fastify at the edge, and every implementation behind wire.ts and parts.ts', () => {
   const users = (target: string) =>
     [...new Set(all.filter((each) => each.target === target).map((each) => each.file))].sort()
   expect(users('npm:fastify')).toEqual(['fastify', 'server'])
   for (const implementation of [
-    'store/sqlite',
-    'users/sql',
-    'limit/memory',
+    'limit/sqlite',
     'mail/smtp',
     'password/hash',
+    'store/sqlite',
+    'users/sql',
   ]) {
-    expect([implementation, users(implementation)]).toEqual([implementation, ['wire']])
+    const [only, ...others] = users(implementation)
+    expect([implementation, others]).toEqual([implementation, []])
+    expect(['parts', 'wire']).toContain(only)
   }
 })
 

@@ -59,6 +59,7 @@ export interface ConfigInput {
     perAccount?: LimitText | LimitText[]
     perClient?: LimitText
     badProofs?: LimitText
+    wrongCodes?: LimitText
   }
   smtp?: {
     host?: string | null

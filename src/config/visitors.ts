@@ -117,5 +117,13 @@ export const limits: z.ZodType<Parsed['limits']> = z.strictObject({
     ),
   badProofs: oneLimit
     .prefault('30/15m')
-    .describe('Unknown links from one client. A valid link is never stopped by it.'),
+    .describe(
+      'Unknown links and wrong codes from one client. A valid link is never stopped by it.',
+    ),
+  wrongCodes: oneLimit
+    .prefault('500/1h')
+    .describe(
+      'Wrong codes on the whole site, whoever sends them: beyond it no code is compared for a while, and links go ' +
+        'on. Raise it on a site where more people than that mistype.',
+    ),
 })

@@ -1,5 +1,5 @@
 /** What one client may do only so often. */
-export type LimitedAct = 'request' | 'bad-proof'
+export type LimitedAct = 'request' | 'bad-proof' | 'wrong-code'
 
 /** Counts what clients do. */
 export interface Limiter {
@@ -8,6 +8,10 @@ export interface Limiter {
    * within its limit.
    *
    * @param client A key that stands for the client, such as a MAC of its network.
+   * @throws {ForgotError} `ERR_FORGOT_STORE` or `ERR_FORGOT_BUSY` when it cannot be counted.
    */
   take(act: LimitedAct, client: string): Promise<number>
+  /** What {@link take} would answer if the client did it now; nothing is counted. */
+  wait(act: LimitedAct, client: string): Promise<number>
+  close(): Promise<void>
 }

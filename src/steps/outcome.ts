@@ -21,6 +21,7 @@ export type FieldReason =
 /** Why there is an error page; its texts are `reason.<reason>` in the locale files. */
 export type ErrorReason =
   | 'code-locked'
+  | 'codes-off'
   | 'link-expired'
   | 'link-used'
   | 'link-replaced'
@@ -48,6 +49,7 @@ export interface Problem {
 /** The status of each error page: what was is 410, what never was is 404 (RFC 9110 §15.5.5, §15.5.11). */
 export const errorStatus: Readonly<Record<ErrorReason, number>> = {
   'code-locked': 429,
+  'codes-off': 503,
   'link-expired': 410,
   'link-used': 410,
   'link-replaced': 410,

@@ -9,6 +9,8 @@ import { type Live, liveAccount, provenFlow, refusalOf } from './guard.ts'
 import { failure, type Outcome, type Problem } from './outcome.ts'
 import type { Visit } from './visit.ts'
 
+// Guesses at many addresses from many places are few everywhere but on the site as a whole.
+const everybody = 'site'
 const dayMs = 24 * 3_600_000
 
 /** `GET B?step=code`: for the code that was asked for in another browser. */
@@ -55,7 +57,9 @@ async function tryCode(
   visit: Visit,
   services: Services,
 ): Promise<Live | Outcome> {
-  const { config, clock, keys, resets } = services
+  const { config, clock, keys, limiter, resets } = services
+  const pauseMs = await limiter.wait('wrong-code', everybody)
+  if (pauseMs > 0) return failure('codes-off', { retryAfterMs: pauseMs })
   const { codeTries: mostTries, dailyTries: mostDailyTries } = config.recovery
   const now = clock.now()
   const { verdict, reset } = await resets.tryCode({ resetId: id, now, mostTries, mostDailyTries })
@@ -70,6 +74,7 @@ async function tryCode(
     await resets.forgiveTry(id)
     return liveAccount(reset, services)
   }
+  await limiter.take('wrong-code', everybody)
   const refusal = await refusalOf('bad-proof', visit, services)
   if (refusal !== null) return refusal
   if (tries >= mostTries) return locked(visit)

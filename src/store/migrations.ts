@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import { type Migration, Migrator } from 'kysely/migration'
 import { ForgotError } from '../errors.ts'
 import type { Dialect, Engine } from './engine.ts'
-import { type Tables, tableNames } from './schema.ts'
+import { limitTable, type Tables, tableNames } from './schema.ts'
 
 /**
  * Brings the tables to the version that this code knows. Several processes may try at once; one does it.
@@ -43,6 +43,7 @@ async function first(database: Kysely<never>, dialect: Dialect, prefix: string):
   const names = tableNames(prefix)
   await createResets(database, dialect, names.reset)
   await createJobs(database, dialect, names.job)
+  await createLimits(database, dialect, limitTable(prefix))
   for (const [table, columns] of [
     [names.reset, ['subject_key', 'made_at']],
     [names.reset, ['reference', 'made_at']],
@@ -87,6 +88,21 @@ async function createResets(
     .addColumn('code_tries', 'integer', (column) => column.notNull())
     .addColumn('tries', 'integer', (column) => column.notNull())
     .addColumn('tried_at', dialect.timeType)
+    .modifyEnd(sql.raw(dialect.tableOptions))
+    .execute()
+}
+
+/** In the form that rate-limiter-flexible expects. */
+async function createLimits(
+  database: Kysely<never>,
+  dialect: Dialect,
+  name: string,
+): Promise<void> {
+  await database.schema
+    .createTable(name)
+    .addColumn('key', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('points', 'integer', (column) => column.notNull())
+    .addColumn('expire', dialect.timeType)
     .modifyEnd(sql.raw(dialect.tableOptions))
     .execute()
 }

@@ -59,3 +59,8 @@ export function tableNames(prefix: string): TableNames {
     job: `${prefix}mail_job` as 'mail_job',
   }
 }
+
+/** The table of what clients did, whose statements are those of the library that counts. */
+export function limitTable(prefix: string): string {
+  return `${prefix}rate_limit`
+}

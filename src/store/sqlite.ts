@@ -28,6 +28,29 @@ export function openOwnSqlite<Tables>(url: string): Engine<Tables> {
 }
 
 /**
+ * Opens the store's file once more, for counters: a power cut may cost the last of them, so that they
+ * need not wait for the disk.
+ *
+ * @throws {ForgotError} `ERR_FORGOT_STORE` when it cannot be opened.
+ */
+export function openSharedSqlite(url: string): {
+  readonly connection: Database.Database
+  readonly engine: Engine<unknown>
+} {
+  const place: Place = { key: 'store.url', name: fileOf(url), code: 'ERR_FORGOT_STORE' }
+  const opened: Database.Database[] = []
+  const engine = open(place, (file) => {
+    const connection = new Database(file)
+    connection.pragma('synchronous = NORMAL')
+    opened.push(connection)
+    return connection
+  })
+  const [connection] = opened
+  if (connection === undefined) throw new Error('An engine was opened without a connection')
+  return { connection, engine }
+}
+
+/**
  * Opens a database that belongs to the site, as it is.
  *
  * @throws {ForgotError} `ERR_FORGOT_USERS` when it is not there or cannot be opened.

@@ -1,0 +1,82 @@
+import { afterEach, expect, it } from 'vitest'
+import { minutes } from './support/clock.ts'
+import { accounts, route, Site } from './support/site.ts'
+
+let site: Site
+afterEach(() => site.stop())
+
+const ask = (email: string, headers: Record<string, string> = {}) =>
+  site.visitor().post(route, { email }, headers)
+
+it('mails one address once a minute in whatever letter case, and answers as ever', async () => {
+  site = await Site.start({ limits: { perAccount: ['1/60s', '2/1h'] } })
+  const { email } = accounts.alice
+  const visitor = site.visitor()
+  const again = async (times: number) => {
+    for (let index = 0; index < times; index += 1) {
+      const asked = await visitor.post(route, { email: index % 2 ? email.toUpperCase() : email })
+      expect((await visitor.follow(asked)).step).toBe('sent')
+    }
+  }
+  await again(4)
+  await site.smtp.to(email)
+  expect(site.rows('select * from mail_job')).toHaveLength(1)
+  site.clock.move(minutes(1))
+  await again(3)
+  site.clock.move(minutes(1))
+  await again(1)
+  expect(site.rows('select * from mail_job')).toHaveLength(2)
+})
+
+it('counts a client’s requests, and says in words and in seconds how long to wait', async () => {
+  site = await Site.start({ limits: { perClient: '2/10m' } })
+  for (const each of [1, 2]) expect((await ask(`p${each}@site.example`)).status).toBe(303)
+  const page = await ask(accounts.alice.email)
+  expect([page.status, page.step, page.reason]).toEqual([429, 'error', 'too-many-requests'])
+  expect(page.body).toContain('10 minutes')
+  const seconds = Number(page.headers.get('retry-after'))
+  expect(seconds).toBeGreaterThan(590)
+  expect(seconds).toBeLessThanOrEqual(600)
+  expect(site.rows('select * from mail_job')).toHaveLength(2)
+})
+
+it('goes on counting after a restart', async () => {
+  site = await Site.start({ limits: { perClient: '1/10m' } })
+  await ask('one@site.example')
+  await site.server?.close()
+  await site.listen()
+  expect((await ask('two@site.example')).status).toBe(429)
+})
+
+it.each(['x-forwarded-for', 'x-real-ip', 'cf-connecting-ip', 'forwarded', 'true-client-ip'])(
+  'takes a client that makes up its %s for one',
+  async (name) => {
+    site = await Site.start({ limits: { perClient: '2/10m' } })
+    const statuses = []
+    for (const last of [1, 2, 3]) {
+      statuses.push((await ask(`p${last}@site.example`, { [name]: `10.0.0.${last}` })).status)
+    }
+    expect(statuses).toEqual([303, 303, 429])
+  },
+)
+
+it('tells clients behind a declared proxy apart, and takes an IPv6 network for one', async () => {
+  site = await Site.start({ server: { trustProxy: '127.0.0.1' }, limits: { perClient: '1/10m' } })
+  const from = async (ip: string) => (await ask('p@site.example', { 'x-forwarded-for': ip })).status
+  expect(await from('192.0.2.1')).toBe(303)
+  expect(await from('192.0.2.2')).toBe(303)
+  expect(await from('192.0.2.1')).toBe(429)
+  expect(await from('2001:db8:1:1::1')).toBe(303)
+  expect(await from('2001:db8:1:1:ffff::2')).toBe(429)
+  expect(await from('2001:db8:1:2::1')).toBe(303)
+})
+
+it('never stops a valid link, whatever its client did before', async () => {
+  site = await Site.start({ limits: { perClient: '1/10m', badProofs: '1/15m' } })
+  const link = await site.mailedLink(accounts.alice.email)
+  const bad = () => site.visitor().get(`${route}?token=${'x'.repeat(43)}`)
+  expect((await bad()).status).toBe(404)
+  expect((await bad()).status).toBe(429)
+  expect((await ask('other@site.example')).status).toBe(429)
+  expect((await site.reset(link)).status).toBe(303)
+})
