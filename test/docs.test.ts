@@ -1,7 +1,11 @@
 import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import type { Config } from '../src/config/config.ts'
+import { keyNamesAt } from '../src/config/keys.ts'
 import { loadConfig } from '../src/config/load.ts'
 
 const documents = [
@@ -9,38 +13,58 @@ const documents = [
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'TRANSLATING.md',
+  'docs/json.md',
   'docs/templates.md',
 ]
-const readme = readFileSync('README.md', 'utf8')
+const env = { RECOVERY_SECRET: 'x'.repeat(32), SMTP_PASS: 'x' }
 
-function blocks(language: string): string[] {
-  return [...readme.matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))].map(
+const read = (document: string) => readFileSync(document, 'utf8')
+
+function blocks(document: string, language: string): string[] {
+  return [...read(document).matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))].map(
     ([, text]) => text ?? '',
   )
 }
 
+function blocksOfAll(language: string): string[] {
+  return documents.flatMap((document) => blocks(document, language))
+}
+
+function inFolder<T>(run: (folder: string) => T): T {
+  const folder = mkdtempSync('test/tmp-')
+  try {
+    return run(folder)
+  } finally {
+    rmSync(folder, { recursive: true })
+  }
+}
+
+/** The complete configuration that the README begins with. */
+const [complete = '', ...fragments] = blocksOfAll('yaml')
+
+/** What a fragment says, over the complete configuration. */
+function loadFragment(fragment: string): Config {
+  return inFolder((folder) => {
+    writeFileSync(join(folder, 'complete.yaml'), complete)
+    const file = join(folder, 'config.yaml')
+    writeFileSync(file, `imports: [complete.yaml]\n${fragment}`)
+    return loadConfig(file, { env })
+  })
+}
+
 describe('the README', () => {
-  it('shows configurations that load, and that ask for their secrets', () => {
-    const env = { RECOVERY_SECRET: 'x'.repeat(32), SMTP_PASS: 'x' }
-    const configurations = blocks('yaml')
-    expect(configurations.length).toBeGreaterThan(0)
-    for (const text of configurations) {
-      const folder = mkdtempSync('test/tmp-')
+  it('shows a configuration that loads, and that asks for its secrets', () => {
+    inFolder((folder) => {
       const file = join(folder, 'config.yaml')
-      writeFileSync(file, text)
-      try {
-        expect(loadConfig(file, { env }).smtp.pass).toBe('x')
-        expect(() => loadConfig(file, { env: {} })).toThrow(/RECOVERY_SECRET is not set: make one/)
-      } finally {
-        rmSync(folder, { recursive: true })
-      }
-    }
+      writeFileSync(file, complete)
+      expect(loadConfig(file, { env }).smtp.pass).toBe('x')
+      expect(() => loadConfig(file, { env: {} })).toThrow(/RECOVERY_SECRET is not set: make one/)
+    })
   })
 
   it('shows code that compiles', () => {
-    const folder = mkdtempSync('test/tmp-')
-    try {
-      const code = blocks('ts')
+    inFolder((folder) => {
+      const code = blocks('README.md', 'ts')
       expect(code.length).toBeGreaterThan(0)
       for (const [index, text] of code.entries()) writeFileSync(join(folder, `${index}.ts`), text)
       writeFileSync(
@@ -54,14 +78,12 @@ describe('the README', () => {
       execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder], {
         encoding: 'utf8',
       })
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
+    })
   })
 
   it('names commands that there are', () => {
-    const { scripts } = JSON.parse(readFileSync('package.json', 'utf8'))
-    for (const [, script] of `${readme}${readFileSync('CONTRIBUTING.md', 'utf8')}`.matchAll(
+    const { scripts } = JSON.parse(read('package.json'))
+    for (const [, script] of `${read('README.md')}${read('CONTRIBUTING.md')}`.matchAll(
       /npm run (?:-s )?([\w-]+)/g,
     )) {
       expect(Object.keys(scripts)).toContain(script)
@@ -69,8 +91,64 @@ describe('the README', () => {
   })
 })
 
-it.each(documents)('%s links to files that are there', (document) => {
-  const links = [...readFileSync(document, 'utf8').matchAll(/\]\((?!https?:)([^)#]+)\)/g)]
-  for (const [, file = ''] of links)
-    expect([file, existsSync(join(dirname(document), file))]).toEqual([file, true])
+describe('a part of a configuration', () => {
+  it.each(fragments)('loads over a complete one: number %$', (fragment) => {
+    expect(Object.keys(parse(fragment))).toHaveLength(1)
+    loadFragment(fragment)
+  })
+
+  it('that is wrong is refused', () => {
+    expect(() => loadFragment('recovery: { method: [code] }')).toThrow('did you mean "methods"?')
+    expect(() => loadFragment('routes: { POST /x: { action: forgot, step: ask } }')).toThrow('step')
+  })
 })
+
+describe('JSON', () => {
+  const ajv = new Ajv2020({ strict: false, validateFormats: false })
+  ajv.addSchema(parse(read('openapi.yaml')), 'openapi')
+  const anyOf = (...names: string[]) =>
+    ajv.compile({ anyOf: names.map((name) => ({ $ref: `openapi#/components/schemas/${name}` })) })
+  const isAnswer = anyOf('Asked', 'Proven', 'Changed', 'Failure')
+  const isAsked = anyOf('Request', 'Verify', 'ChangeByToken', 'ChangeByCode')
+
+  it.each(blocksOfAll('json'))('is what openapi.yaml says: number %$', (text) => {
+    const body = JSON.parse(text)
+    const isRight = Object.hasOwn(body, 'success') ? isAnswer(body) : isAsked(body)
+    expect(isRight).toBe(true)
+  })
+
+  it('that openapi.yaml does not know is refused', () => {
+    expect(isAnswer({ success: true, step: 'sent', message: 'x', data: {} })).toBe(false)
+    expect(isAsked({ token: 'x' })).toBe(false)
+  })
+})
+
+describe.each(documents)('%s', (document) => {
+  it('links to files and headings that are there', () => {
+    const links = read(document).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)
+    for (const [, file = '', heading] of links) {
+      const target = file === '' ? document : join(dirname(document), file)
+      expect([target, existsSync(target)]).toEqual([target, true])
+      if (heading !== undefined) expect(headings(target)).toContain(heading)
+    }
+  })
+
+  it('names keys of the configuration that there are', () => {
+    for (const [, name = ''] of read(document).matchAll(/`([a-z]+(?:\.[a-zA-Z]+)+)`/g)) {
+      const path = name.split('.')
+      const isFile = /\.(?:ts|eta|yaml|css|js|mjs|md)$/.test(name)
+      if (isFile || !keyNamesAt([]).includes(path[0] ?? '')) continue
+      expect(keyNamesAt(path.slice(0, -1)), name).toContain(path.at(-1))
+    }
+  })
+})
+
+/** A document's headings as links name them. */
+function headings(document: string): string[] {
+  return [...read(document).matchAll(/^#+ (.+)$/gm)].map(([, text = '']) =>
+    text
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} -]/gu, '')
+      .replaceAll(' ', '-'),
+  )
+}
