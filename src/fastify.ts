@@ -11,6 +11,7 @@ import type { Action, JsonAction, Request, Response } from './action.ts'
 import { parseForm, parseJson } from './body.ts'
 import type { Config, ConfigInput, Route } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
+import { methodsOf } from './config/routes.ts'
 import { MailboxPages } from './demo/mailbox.ts'
 import { ForgotError } from './errors.ts'
 import type { Forgot } from './forgot.ts'
@@ -128,16 +129,11 @@ function refuseOthers(app: FastifyInstance, routes: readonly Route[], forgot: Fo
   }
 }
 
-function methodsOf({ methods }: Route): string[] {
-  const all = methods ?? ['GET', 'POST']
-  return all.flatMap((method) => (method === 'GET' ? ['GET', 'HEAD'] : [method]))
-}
-
 function mountAction(app: FastifyInstance, config: Config, route: Route, action: JsonAction): void {
   const isListed = config.access.free.includes(route.path)
   const { logSerializers } = freeRoute
   app.route({
-    method: methodsOf(route),
+    method: [...methodsOf(route)],
     url: route.path,
     bodyLimit: bodyLimitBytes,
     // What a narrowed route takes is a proof of its own: there is nobody signed in who could be asked.

@@ -1,6 +1,7 @@
 import { Action, field, type Headers, type JsonAction, type Request, Response } from './action.ts'
 import type { ConfigInput } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
+import { lineLog } from './log.ts'
 import { type Asset, type Assets, longCache } from './respond/assets.ts'
 import { securityHeaders } from './security.ts'
 import type { User } from './user.ts'
@@ -68,7 +69,10 @@ export class Forgot<T extends User = User> extends Action<T> {
 async function start(from: string | ConfigInput): Promise<Started> {
   const config = loadConfig(from)
   // Such a router has one path for all of it: the style sheet is asked for there too.
-  const wired = await wire(config, { assetPath: (name) => `${config.route}?asset=${name}` })
+  const wired = await wire(config, {
+    log: lineLog,
+    assetPath: (name) => `${config.route}?asset=${name}`,
+  })
   wired.start()
   return { wired, forgot: wired.forgot(), headers: securityHeaders(config) }
 }

@@ -8,6 +8,18 @@ export interface Log {
 /** A log that keeps nothing. */
 export const silentLog: Log = { info: () => {}, warn: () => {}, error: () => {} }
 
+/** A line of JSON for each report, on standard error: where no server brings a log of its own. */
+export const lineLog: Log = {
+  info: () => {},
+  warn: (data, message) => writeLine('warn', data, message),
+  error: (data, message) => writeLine('error', data, message),
+}
+
+function writeLine(level: string, data: object, message: string): void {
+  const line = { level, time: new Date().toISOString(), ...data, msg: message }
+  process.stderr.write(`${JSON.stringify(line)}\n`)
+}
+
 // Cut first: what follows looks at each character more than once.
 const longestText = 300
 

@@ -15,8 +15,13 @@ import { builtInTemplates, faultOf, Templates } from './templates.ts'
 /** What each page cannot do without, whoever writes its template. */
 const essentials: Readonly<Record<string, readonly string[]>> = {
   form: ['name="email"', 'data-step="form"'],
+  code: ['name="code"', 'name="reference"', 'data-step="code"'],
   reset: ['name="password"', 'name="csrf"', 'data-step="reset"'],
+  revoke: ['name="revoke"', 'data-step="revoke"'],
 }
+
+/** What a mail cannot do without, where its data has it. */
+const mailEssentials = ['link', 'code'] as const
 
 type RehearsalServices = Pick<Services, 'config' | 'clock' | 'keys' | 'locales'>
 
@@ -103,10 +108,10 @@ function mailFaults(
       const data = sampleMail(kind, locale, services)
       const to = { id: 'sample', address: data.account }
       const { subject, html } = compose(templates, { kind, language: locale.tag }, to, data)
-      const isWithoutLink = data.link !== undefined && !html.includes(data.link)
+      const missing = mailEssentials.filter((name) => !html.includes(data[name] ?? ''))
       return [
         ...(subject === '' ? [`${templates.find(file)}: has no subject`] : []),
-        ...(isWithoutLink ? [`${templates.find(file)}: has no it.link`] : []),
+        ...missing.map((name) => `${templates.find(file)}: has no it.${name}`),
       ]
     } catch (error) {
       return [faultOf(error, templates.find(file))]

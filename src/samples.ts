@@ -47,6 +47,8 @@ export function samplePages(
     { ...reset, problems: [{ field: 'confirm', reason: 'password-mismatch' }] },
     { ...reset, problems: [{ field: null, reason: 'page-outdated' }] },
     { page: 'done' },
+    { page: 'revoke', token: 'sample' },
+    { page: 'revoked' },
     ...Object.keys(errorStatus).map((reason) => failure(reason as ErrorReason)),
     failure('code-locked', { flow }),
     failure('code-locked', { retryAfterMs: 24 * lifetimeMs }),
@@ -71,6 +73,7 @@ export function sampleMail(
     formUrl: `${site.url}${route}`,
     supportUrl: `${site.url}/help`,
     reference: showReference(reference),
+    revokeUrl: `${site.url}${route}?revoke=${'sample'.repeat(11)}`,
     colours: { light: shades(theme.accent, 'light'), dark: shades(theme.accent, 'dark') },
   }
   if (kind === 'changed') return { ...common, changedAt: locale.instant(clock.now()) }
@@ -80,6 +83,7 @@ export function sampleMail(
     codeExpiresIn: locale.fromNow(codeLifetimeMs),
     codeExpiresAt: locale.instant(clock.now() + codeLifetimeMs),
   }
+  if (kind === 'code' && !config.recovery.methods.includes('link')) return { ...common, ...code }
   return {
     ...common,
     ...(kind === 'code' ? code : {}),

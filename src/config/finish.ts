@@ -2,9 +2,9 @@ import * as crypto from 'node:crypto'
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isLoopback } from '../network.ts'
-import type { Config, Parsed, Route } from './config.ts'
+import type { Config, Parsed } from './config.ts'
 import type { Path } from './problems.ts'
-import { hasPages, readRoutes } from './routes.ts'
+import { hasPages, readRoutes, routeFaults } from './routes.ts'
 import type { Environment, Source } from './source.ts'
 import { defaultFolders } from './values.ts'
 
@@ -24,7 +24,7 @@ export function finish(
   checkSecrets(secrets, source)
   checkPassword(parsed, source)
   const routes = readRoutes(parsed.routes)
-  checkRoutes(routes, parsed, source)
+  checkRoutes(parsed, source)
   checkRequired(parsed, source, isDemo)
   if (env['NODE_ENV'] === 'production') checkProduction(parsed, source, isDemo)
   const file = (at: Path, name: string | null) => readable(source, at, folder, name, 'file')
@@ -83,12 +83,15 @@ function checkPassword({ password }: Parsed, source: Source): void {
   }
 }
 
-function checkRoutes(routes: readonly Route[], { access }: Parsed, source: Source): void {
-  const pages = routes.filter(hasPages).map(({ path }) => path)
+function checkRoutes(parsed: Parsed, source: Source): void {
+  for (const { key, rule } of routeFaults(parsed.routes)) source.refuse(['routes', key], rule)
+  const pages = readRoutes(parsed.routes)
+    .filter(hasPages)
+    .map(({ path }) => path)
   if (pages.length > 1) {
     source.refuse(['routes'], `must have the pages at one path, not at ${pages.join(' and ')}`)
   }
-  for (const path of pages.filter((route) => !access.free.includes(route))) {
+  for (const path of pages.filter((route) => !parsed.access.free.includes(route))) {
     source.refuse(
       ['access', 'free'],
       `must hold ${path}: nobody who forgot a password can sign in first`,

@@ -87,7 +87,10 @@ export const routeActions: readonly RouteAction[] = [
 ]
 
 const defaultPath = '/user/forgot-password'
-const methodsOfStep = { request: ['POST'], verify: ['POST'], change: ['POST'], open: ['GET'] }
+const writing = ['POST', 'PUT', 'PATCH']
+const methodsOfStep = { request: writing, verify: writing, change: writing, open: ['GET'] }
+// The standalone server's own.
+const reserved = ['/health', '/ready']
 
 /** What each configured route answers to; the pages get their usual path where they are given none. */
 export function readRoutes(routes: Parsed['routes']): Route[] {
@@ -95,17 +98,63 @@ export function readRoutes(routes: Parsed['routes']): Route[] {
   return read.some(hasPages) ? read : [readRoute(defaultPath, 'forgot'), ...read]
 }
 
+/** What no server could answer, or would never do what it is meant to. */
+export function routeFaults(
+  routes: Parsed['routes'],
+): readonly { readonly key: string; readonly rule: string }[] {
+  const taken = new Map<string, string>()
+  return Object.entries(routes).flatMap(([key, value]) => {
+    const route = readRoute(key, value)
+    const rules = [methodFault(route), formFault(route)]
+    const path = route.path.replace(/:\w+/g, ':')
+    if (reserved.includes(path)) rules.push('is a path of the server itself')
+    for (const method of methodsOf(route)) {
+      const other = taken.get(`${method} ${path}`)
+      if (other !== undefined) rules.push(`answers what ${other} answers already`)
+      taken.set(`${method} ${path}`, key)
+    }
+    const [rule = null] = rules.filter((each) => each !== null)
+    return rule === null ? [] : [{ key, rule }]
+  })
+}
+
+/** The methods that a route answers to. */
+export function methodsOf({ methods }: Route): readonly string[] {
+  return (methods ?? ['GET', 'POST']).flatMap((method) =>
+    method === 'GET' ? ['GET', 'HEAD'] : [method],
+  )
+}
+
+function methodFault({ step, methods, action }: Route): string | null {
+  if (methods === null) return null
+  if (step === null)
+    return action === 'forgot' ? 'must have no method: the pages need GET and POST' : null
+  const allowed = methodsOfStep[step]
+  const isRight = methods.every((method) => allowed.includes(method))
+  return isRight
+    ? null
+    : `must have the method ${allowed.join(', ')}: ${step} is not done with another`
+}
+
+/** Only programs have names of their own: the pages' forms have ours. */
+function formFault({ step, format, fields, response }: Route): string | null {
+  if (step !== null || format === 'json') return null
+  if (Object.keys(fields).length === 0 && response === null) return null
+  return 'must have a step, or format: json, since the pages have names of their own'
+}
+
 /** Whether it is the one route that pages and mails lead to. */
 export function hasPages(route: Route): boolean {
-  const { action, step, format, response } = route
-  return action === 'forgot' && step === null && format !== 'json' && response === null
+  const { action, step, format, methods } = route
+  const isWhole = action === 'forgot' && step === null && format !== 'json'
+  return isWhole && methods === null && formFault(route) === null
 }
 
 function readRoute(key: string, value: Parsed['routes'][string]): Route {
   // A quote at an end is one that YAML left there, as in the @itrocks module's own file.
   const [, method, path = ''] = /^(?:(\w+) +)?(.*?)['"]?$/.exec(key) ?? []
   const rest = typeof value === 'string' ? plain(value) : value
-  const usual = rest.step === null ? null : methodsOfStep[rest.step]
+  const usual = rest.step === null ? null : methodsOfStep[rest.step].slice(0, 1)
   return { path, methods: method === undefined ? usual : [method], ...rest }
 }
 

@@ -18,6 +18,8 @@ export interface MailData {
   readonly supportUrl: string
   /** `K7Q4-MZ8P`. */
   readonly reference: string
+  /** Where the person says that it was not them. */
+  readonly revokeUrl: string
   readonly colours: { readonly light: Shades; readonly dark: Shades }
   /** The mail `link`, and the mail `code` where links are on. */
   readonly link?: string
@@ -103,7 +105,11 @@ function plainText(html: string): string {
     baseElements: { selectors: ['td.card'] },
     selectors: [
       { selector: 'h1', options: { uppercase: false } },
-      { selector: 'a', options: { hideLinkHrefIfSameAsText: true } },
+      // RFC 3986, appendix C: what follows an address must not be taken for a part of it.
+      {
+        selector: 'a',
+        options: { hideLinkHrefIfSameAsText: true, linkBrackets: ['<', '>'] },
+      },
       { selector: 'a.button', format: 'anchor', options: { ignoreHref: true } },
       { selector: 'table', format: 'block' },
     ],

@@ -8,6 +8,7 @@ import { codeOf } from '../proof/code.ts'
 import { linkToken } from '../proof/link.ts'
 import { showReference } from '../proof/reference.ts'
 import { newResetRequest } from '../proof/reset-request.ts'
+import { revokeToken } from '../proof/revoke.ts'
 import type { KeyRing } from '../proof/secret.ts'
 import type { MailJob, Reset, Resets } from '../store/store.ts'
 import type { Templates } from '../templates.ts'
@@ -154,6 +155,7 @@ export class AccountWriter implements Writer {
       formUrl: `${site.url}${route}`,
       supportUrl: site.supportUrl === null ? '' : new URL(site.supportUrl, site.url).href,
       reference: showReference(reset.reference),
+      revokeUrl: `${site.url}${route}?revoke=${revokeToken(this.#parts.keys, reset.id)}`,
       colours: this.#colours,
     }
   }

@@ -9,7 +9,15 @@ import {
 } from 'node:crypto'
 
 /** What a derived value is for: no value made for one purpose is accepted for another. */
-export type Purpose = 'link' | 'code' | 'subject' | 'account' | 'client' | 'form' | 'seal'
+export type Purpose =
+  | 'link'
+  | 'code'
+  | 'subject'
+  | 'account'
+  | 'client'
+  | 'form'
+  | 'revoke'
+  | 'seal'
 /** What a sealed text is for. */
 export type SealPurpose = 'flow' | 'recipient' | 'email'
 

@@ -91,7 +91,7 @@ export class Pages {
   #languages({ request, locale }: Visit): View['languages'] {
     const { locales, config } = this.#parts.services
     const step = field(request, 'step')
-    const query = /^(?:sent|code|reset|done)$/.test(step) ? `step=${step}&` : ''
+    const query = /^(?:sent|code|reset|done|revoked)$/.test(step) ? `step=${step}&` : ''
     return locales.all.map(({ tag, name, direction }) => ({
       tag,
       name,
@@ -104,13 +104,11 @@ export class Pages {
   #data(shown: Shown, locale: Locale): View['data'] {
     if (shown.page === 'form') return { email: shown.email, mailed: this.#mailed() }
     if (shown.page === 'sent') return this.#sentData(shown.flow, locale)
+    if (shown.page === 'revoke') return { token: shown.token }
+    if (shown.page === 'revoked' || shown.page === 'done') return this.#endData()
     if (shown.page === 'code') return this.#codeData(shown.reference)
     if (shown.page === 'error') return this.#errorData(shown, locale)
     const { keys, config } = this.#parts.services
-    if (shown.page === 'done') {
-      const hasEndedSessions = config.users === null || config.users.sessions !== null
-      return { isNotified: config.mail.notifyChanged, hasEndedSessions }
-    }
     return {
       account: shown.account,
       token: shown.token,
@@ -119,6 +117,12 @@ export class Pages {
       hints: passwordHints(config.password, locale),
       rules: passwordRules(config.password),
     }
+  }
+
+  #endData(): View['data'] {
+    const { config } = this.#parts.services
+    const hasEndedSessions = config.users === null || config.users.sessions !== null
+    return { isNotified: config.mail.notifyChanged, hasEndedSessions }
   }
 
   /** What a mail holds. */

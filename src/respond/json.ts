@@ -59,7 +59,7 @@ export class JsonBodies {
     const message = visit.locale.text(messages[step], { email, site: config.site.name })
     const reference = flow?.reference ? { reference: showReference(flow.reference) } : {}
     const common = { success: true, step, message, email, ...reference, ...factValues(facts) }
-    if (flow === undefined || step === 'done') return common
+    if (flow === undefined || step === 'done' || step === 'revoked') return common
     const { methods } = config.recovery
     const isCode =
       step === 'sent' && (field(visit.request, 'method') === 'code' || !methods.includes('link'))
@@ -81,6 +81,7 @@ const usualShapes: Readonly<Record<Redirect['step'], ResponseShape>> = {
   }),
   reset: usual({ token: 'token', expiresAt: 'expiresAt' }),
   done: usual({}),
+  revoked: usual({}),
 }
 
 const messages: Readonly<Record<Redirect['step'], string>> = {
@@ -88,6 +89,7 @@ const messages: Readonly<Record<Redirect['step'], string>> = {
   sent: 'sent.intro',
   reset: 'reset.title',
   done: 'done.title',
+  revoked: 'revoked.title',
 }
 
 function usual(data: ResponseShape): ResponseShape {

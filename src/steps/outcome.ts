@@ -2,7 +2,7 @@ import type { PasswordReason } from '../password/passwords.ts'
 import type { Flow } from './flow.ts'
 
 /** The pages there are; `<main data-step>` names them. */
-export type Page = 'form' | 'sent' | 'code' | 'reset' | 'done' | 'error'
+export type Page = 'form' | 'sent' | 'code' | 'reset' | 'done' | 'revoke' | 'revoked' | 'error'
 
 /** What can be wrong with one field; its text is `reason.<reason>` in the locale files. */
 export type FieldReason =
@@ -102,6 +102,16 @@ interface DonePage {
   readonly page: 'done'
 }
 
+interface RevokedPage {
+  readonly page: 'revoked'
+}
+
+interface RevokePage {
+  readonly page: 'revoke'
+  /** As it came in the mail. */
+  readonly token: string
+}
+
 export interface ErrorPage {
   readonly page: 'error'
   readonly reason: ErrorReason
@@ -115,7 +125,7 @@ export interface ErrorPage {
 /** POST, then 303, then GET: reloading a page never does a thing twice. */
 export interface Redirect {
   readonly page: 'redirect'
-  readonly step: 'form' | 'sent' | 'reset' | 'done'
+  readonly step: 'form' | 'sent' | 'reset' | 'done' | 'revoked'
   /** The flow from here on; without one it stays as it is. */
   readonly flow?: Flow
   /** What a program is told, and a browser need not know. */
@@ -135,7 +145,16 @@ export interface Facts {
 }
 
 /** What a step decided; how it looks is not its business. */
-export type Outcome = FormPage | SentPage | CodePage | ResetPage | DonePage | ErrorPage | Redirect
+export type Outcome =
+  | FormPage
+  | SentPage
+  | CodePage
+  | ResetPage
+  | DonePage
+  | RevokePage
+  | RevokedPage
+  | ErrorPage
+  | Redirect
 
 /** The status of a page: 400 where something on it is to be mended. */
 export function statusOf(shown: Exclude<Outcome, Redirect>): number {

@@ -6,6 +6,7 @@ import { showForm } from './form.ts'
 import { openLink, showReset } from './open.ts'
 import { failure, type Outcome } from './outcome.ts'
 import { requestReset, resend, showSent } from './request.ts'
+import { revoke, showRevoke, showRevoked } from './revoke.ts'
 import { showCode, verifyCode } from './verify.ts'
 import type { Visit } from './visit.ts'
 
@@ -22,14 +23,17 @@ const always = () => true
 
 /** The flow. The first step whose data is there is taken: the further a visitor has come, the earlier. */
 const steps: readonly Step[] = [
+  { method: 'POST', when: holds('revoke'), take: revoke },
   { method: 'POST', when: holds('password'), take: changePassword },
   { method: 'POST', when: holds('code'), take: verifyCode },
   { method: 'POST', when: holds('resend'), take: resend },
   { method: 'POST', when: always, take: requestReset },
+  { method: 'GET', when: holds('revoke'), take: showRevoke },
   { method: 'GET', when: holds('token'), take: openLink },
   { method: 'GET', when: names('reset'), take: showReset },
   { method: 'GET', when: names('sent'), take: showSent },
   { method: 'GET', when: names('code'), take: showCode },
+  { method: 'GET', when: names('revoked'), take: showRevoked },
   { method: 'GET', when: names('done'), take: showDone },
   { method: 'GET', when: always, take: showForm },
 ]

@@ -41,7 +41,8 @@ export async function accountOfCode(visit: Visit, services: Services): Promise<L
   const code = readCode(field(visit.request, 'code'))
   const isMalformed = !isCode(code, recovery.codeDigits)
   if (isMalformed && !isList(visit)) {
-    const reason = code === '' ? 'code-missing' : 'code-malformed'
+    const isMissing = code === '' && typeof visit.request.data['code'] !== 'number'
+    const reason = isMissing ? 'code-missing' : 'code-malformed'
     const values = { digits: recovery.codeDigits }
     return shown(visit, { field: 'code', reason, values })
   }
@@ -130,5 +131,5 @@ function isCode(text: string, digits: number): boolean {
 /** Several codes at once are one try, so that nobody gets more for trying them: and none of them counts. */
 function isList({ request }: Visit): boolean {
   const value = has(request, 'code') ? request.data['code'] : ''
-  return typeof value !== 'string' || /\d{6}\D+\d{6}/.test(value)
+  return Array.isArray(value) || /\d{6}\D+\d{6}/.test(String(value))
 }

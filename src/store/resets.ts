@@ -119,6 +119,26 @@ export class SqlResets implements Resets {
     )
   }
 
+  async revoke(id: string, now: number): Promise<void> {
+    await this.#engine.run((database) =>
+      database
+        .updateTable(this.#names.reset)
+        .set({ state: 'revoked', ended_at: now })
+        .where('state', '=', 'live')
+        .where((row) =>
+          row.or([
+            row('id', '=', id),
+            row(
+              'user_id',
+              '=',
+              row.selectFrom(this.#names.reset).select('user_id').where('id', '=', id),
+            ),
+          ]),
+        )
+        .execute(),
+    )
+  }
+
   async end(id: string, state: 'expired' | 'revoked', now: number): Promise<void> {
     await this.#engine.run((database) =>
       database

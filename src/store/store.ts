@@ -141,6 +141,8 @@ export interface Resets {
    * there is anything to tell is seen when they are due.
    */
   release(id: string, now: number): Promise<void>
+  /** Ends a reset that is live, and every other live one of its account: its person did not ask for them. */
+  revoke(id: string, now: number): Promise<void>
   /** Ends a live reset that was found expired, or whose account has changed. */
   end(id: string, state: 'expired' | 'revoked', now: number): Promise<void>
 }

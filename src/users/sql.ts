@@ -70,6 +70,13 @@ export class SqlUsers implements Users {
     })
   }
 
+  async endSessions(id: string): Promise<void> {
+    const { sessions } = this.#map
+    if (sessions === null) return
+    const isTheirs = sql`${sql.ref(sessions.user)} = ${id}`
+    await this.#engine.transaction((tables) => this.#endSessions(tables, sessions, isTheirs))
+  }
+
   close(): Promise<void> {
     return this.#engine.close()
   }

@@ -28,6 +28,10 @@ export class TimelyUsers implements Users {
     return this.#inTime(this.#users.setPassword(user, hash))
   }
 
+  async endSessions(id: string): Promise<void> {
+    await this.#inTime(this.#users.endSessions?.(id) ?? Promise.resolve())
+  }
+
   /** @throws {ForgotError} `ERR_FORGOT_USERS` when the answer does not come in time. */
   async #inTime<T>(answer: Promise<T>): Promise<T> {
     const end = new AbortController()

@@ -15,4 +15,9 @@ export interface Users {
    * the given one; `false` when it is not. Repeating it is harmless.
    */
   setPassword(user: User, hash: string): Promise<boolean>
+  /**
+   * Ends every session of an account, because its person did not ask for what was mailed. Where it is left
+   * out, the site's sessions outlive that.
+   */
+  endSessions?(id: string): Promise<void>
 }

@@ -296,6 +296,29 @@ theme: { accent: blue, logo: none.svg }
     ])
   })
 
+  it('names routes that nothing could answer', () => {
+    const text = `routes:
+  /user/forgot-password: forgot
+  POST /user/forgot-password: { action: forgot, step: request }
+  POST /a/:token: { action: forgot, step: change }
+  POST /a/:t: { action: forgot, step: change }
+  GET /b: { action: forgot, step: change }
+  PUT /c: { action: forgot, step: open }
+  GET /d: forgot
+  /e: { action: forgot, fields: { email: mail } }
+  /health: { action: forgot, step: request }
+`
+    expect(problemsOf(write('c.yaml', text)).map((line) => line.replace(/^\S+ /, ''))).toEqual([
+      'routes["POST /user/forgot-password"]: answers what /user/forgot-password answers already',
+      'routes["POST /a/:t"]: answers what POST /a/:token answers already',
+      'routes["GET /b"]: must have the method POST, PUT, PATCH: change is not done with another',
+      'routes["PUT /c"]: must have the method GET: open is not done with another',
+      'routes["GET /d"]: must have no method: the pages need GET and POST',
+      'routes["/e"]: must have a step, or format: json, since the pages have names of their own',
+      'routes["/health"]: is a path of the server itself',
+    ])
+  })
+
   it('is one that keeps the form behind a sign-in', () => {
     const routes = { '/forgot': 'forgot' } as const
     expect(problemsOf({ routes })).toEqual([

@@ -82,6 +82,15 @@ export function usersContract(name: string, makeFixture: () => UsersFixture): vo
       expect(await fixture.look(other)).toEqual({ hash: 'old', sessions: 1 })
     })
 
+    it('ends an account’s sessions, and nobody else’s', async () => {
+      const id = await fixture.add({ email: 'alice@site.example' })
+      const other = await fixture.add({ email: 'bob@site.example' })
+      for (const each of [id, id, other]) await fixture.signIn(each)
+      await users.endSessions?.(id)
+      expect(await fixture.look(id)).toEqual({ hash: 'old', sessions: 0 })
+      expect(await fixture.look(other)).toEqual({ hash: 'old', sessions: 1 })
+    })
+
     it.each([
       ['password', { hash: 'theirs' }],
       ['address', { email: 'new@site.example' }],
