@@ -1,18 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
 import type { Config } from './config/config.ts'
+import type { Events, RecoveryEvent } from './events.ts'
 import { describeError, type Log } from './log.ts'
 import type { Delivery } from './mail/courier.ts'
 
 /** What the thread is told. */
 export type Order = 'wake' | 'stop'
 
-/** What the thread reports: a line of the log. */
-export interface Report {
-  readonly level: keyof Log
-  readonly data: object
-  readonly message: string
-}
+/** What the thread reports: a line of the log, or an event that it has written down. */
+export type Report =
+  | { readonly level: keyof Log; readonly data: object; readonly message: string }
+  | { readonly event: RecoveryEvent }
 
 const restartMs = 1000
 const patienceMs = 9000
@@ -25,19 +24,21 @@ const patienceMs = 9000
 export class CourierThread implements Delivery {
   readonly #config: Config
   readonly #log: Log
+  readonly #events: Events
   #worker: Worker | null = null
   #isStopping = false
 
-  constructor(config: Config, log: Log) {
+  constructor(config: Config, log: Log, events: Events) {
     this.#config = config
     this.#log = log
+    this.#events = events
   }
 
   start(): void {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const url = new URL(`./courier-worker.${extension}`, import.meta.url)
     const worker = new Worker(url, { workerData: this.#config })
-    worker.on('message', ({ level, data, message }: Report) => this.#log[level](data, message))
+    worker.on('message', (report: Report) => this.#pass(report))
     worker.on('error', (error) => {
       this.#log.error({ error: describeError(error) }, 'the courier has failed')
     })
@@ -61,6 +62,11 @@ export class CourierThread implements Delivery {
     worker.postMessage('stop' satisfies Order)
     await Promise.race([exit, sleep(patienceMs, undefined, { ref: false })])
     await worker.terminate()
+  }
+
+  #pass(report: Report): void {
+    if ('event' in report) this.#events.tell(report.event)
+    else this.#log[report.level](report.data, report.message)
   }
 
   #restart(): void {

@@ -2,13 +2,16 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Config } from './config/config.ts'
 import type { Order, Report } from './courier-thread.ts'
 import type { Log } from './log.ts'
+import { hooksOf } from './trail.ts'
 import { wireCourier } from './wire.ts'
 
-const tell = (level: Report['level']) => (data: object, message: string) =>
+const tell = (level: keyof Log) => (data: object, message: string) =>
   parentPort?.postMessage({ level, data, message } satisfies Report)
 const log: Log = { info: tell('info'), warn: tell('warn'), error: tell('error') }
 
-const courier = await wireCourier(workerData as Config, { log })
+const hooks = hooksOf((event) => parentPort?.postMessage({ event } satisfies Report))
+
+const courier = await wireCourier(workerData as Config, { log, hooks })
 courier.start()
 
 parentPort?.on('message', (order: Order) => {

@@ -23,6 +23,7 @@ import type { Render } from './respond/html.ts'
 import { securityHeaders } from './security.ts'
 import type { ErrorReason } from './steps/outcome.ts'
 import { builtInTemplates } from './templates.ts'
+import type { Hooks } from './trail.ts'
 import type { Users } from './users/users.ts'
 import { type Wired, wire } from './wire.ts'
 
@@ -32,6 +33,8 @@ export interface ForgotPasswordOptions {
   readonly config?: string | ConfigInput
   /** The site's accounts, where they are not in a table that the configuration can name. */
   readonly users?: Users
+  /** Called with what happens, after it has: `onRequested`, `onSent`, `onChanged` and so on. */
+  readonly hooks?: Hooks
 }
 
 // Enough for a password of 1024 characters of four bytes, each percent-encoded.
@@ -43,9 +46,9 @@ const forgotPassword: FastifyPluginAsync<ForgotPasswordOptions> = async (app, op
     const message = `register without the prefix ${app.prefix}: the paths are those of routes in the configuration`
     throw new ForgotError('ERR_FORGOT_CONFIG', message)
   }
-  const { config: from = 'config.yaml', users } = options
+  const { config: from = 'config.yaml', users, hooks = {} } = options
   const config = loadConfig(from, { hasUsers: users !== undefined })
-  await mountForgot(app, await wire(config, { log: app.log, ...(users ? { users } : {}) }))
+  await mountForgot(app, await wire(config, { log: app.log, hooks, ...(users ? { users } : {}) }))
 }
 
 // Without fastify-plugin, so that parsers, hooks and error pages stay in a scope of their own.

@@ -16,6 +16,13 @@ export function clientNetwork(ip: string): string {
   return isIPv6(address) ? groups(address).slice(0, 4).join(':') : address
 }
 
+/** What may be kept of a client's address: 24 bits of an IPv4 one, 48 of an IPv6 one; `''` for none. */
+export function truncatedNetwork(ip: string): string {
+  const address = plainAddress(ip)
+  if (isIPv6(address)) return `${groups(address).slice(0, 3).join(':')}::`
+  return isIP(address) === 4 ? address.replace(/\.\d+$/, '.0') : ''
+}
+
 /** Without its zone, in lower case, and an IPv4 address that came in an IPv6 one as itself. */
 function plainAddress(ip: string): string {
   const address = ip.replace(/%.*$/, '').toLowerCase()

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
 import { openDemoUsers } from './demo/accounts.ts'
+import type { Events } from './events.ts'
 import type { Limiter } from './limit/limiter.ts'
 import { SqliteLimiter } from './limit/sqlite.ts'
 import { Locales } from './locale/locales.ts'
@@ -20,6 +21,7 @@ import { SqlStore } from './store/sql.ts'
 import { openOwnSqlite, openSharedSqlite, openSiteSqlite } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { Templates } from './templates.ts'
+import { type Hooks, Trail } from './trail.ts'
 import { SqlUsers } from './users/sql.ts'
 import { TimelyUsers } from './users/timely.ts'
 import type { Users } from './users/users.ts'
@@ -33,6 +35,7 @@ export interface Overrides {
   readonly log?: Log
   readonly users?: Users
   readonly assetPath?: AssetPath
+  readonly hooks?: Hooks
 }
 
 /** What both the requests and the courier need. */
@@ -64,10 +67,16 @@ export async function openCore(
   return { clock, keys: new KeyRing([first, ...rest]), locales, store, templates, users }
 }
 
+/** Writes events to the store, and tells the host's hooks. */
+export function openTrail({ audit }: Store, { log = silentLog, hooks = {} }: Overrides): Trail {
+  return new Trail({ audit, log, hooks })
+}
+
 export function makeCourier(
   config: Config,
   { log = silentLog }: Overrides,
   { clock, keys, locales, store, templates, users }: Core,
+  events: Events,
   opened: Opened,
 ): Courier {
   const { resets, jobs } = store
@@ -77,6 +86,7 @@ export function makeCourier(
     mailer: opened.add(openMailer(config)),
     clock,
     log,
+    events,
     retriesMs: config.mail.retries,
     connections: config.smtp.pool,
   })

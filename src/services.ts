@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts'
 import type { Config } from './config/config.ts'
+import type { Events } from './events.ts'
 import type { Limiter } from './limit/limiter.ts'
 import type { Locales } from './locale/locales.ts'
 import type { Log } from './log.ts'
@@ -19,6 +20,7 @@ export interface Services {
   readonly limiter: Limiter
   readonly locales: Locales
   readonly log: Log
+  readonly events: Events
   /** Tells the courier that mail may be waiting. */
   readonly wake: () => void
 }

@@ -1,5 +1,6 @@
 import type { Config, ResponseShape } from './config/config.ts'
 import { CourierThread } from './courier-thread.ts'
+import type { Events } from './events.ts'
 import { Forgot } from './forgot.ts'
 import { silentLog } from './log.ts'
 import type { Courier, Delivery } from './mail/courier.ts'
@@ -14,6 +15,7 @@ import {
   openCore,
   openLimiter,
   openMailer,
+  openTrail,
 } from './parts.ts'
 import { WorkerPasswords } from './password/hash.ts'
 import { inspectOwnFiles } from './rehearsal.ts'
@@ -64,13 +66,14 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
     const passwords = opened.add(new WorkerPasswords(config.password))
     const mailer = opened.add(openMailer(config))
     const mail = new Reachability(mailer)
-    const delivery = await chooseDelivery(config, overrides, core)
+    const events = opened.add(openTrail(store, overrides))
+    const delivery = await chooseDelivery(config, overrides, core, events)
     const pruner = new Pruner({ store, clock, log, keepMs: retentionMs(config) })
     const limiter = overrides.limiter ?? opened.add(openLimiter(config))
     const byTemplates: Render = (template, view) => templates.render(template, view)
     const wake = () => delivery.wake()
     const { resets } = store
-    const services: Services = { ...core, config, resets, passwords, limiter, log, wake }
+    const services: Services = { ...core, config, resets, passwords, limiter, log, events, wake }
     return {
       config,
       services,
@@ -109,12 +112,9 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
 export async function wireCourier(config: Config, overrides: Overrides = {}): Promise<Delivery> {
   const opened = new Opened()
   try {
-    const courier = makeCourier(
-      config,
-      overrides,
-      await openCore(config, overrides, opened),
-      opened,
-    )
+    const core = await openCore(config, overrides, opened)
+    const events = opened.add(openTrail(core.store, overrides))
+    const courier = makeCourier(config, overrides, core, events, opened)
     return withOpened(courier, opened)
   } catch (error) {
     await opened.close()
@@ -123,11 +123,18 @@ export async function wireCourier(config: Config, overrides: Overrides = {}): Pr
 }
 
 /** In a thread of its own, unless parts are given that cannot leave this one. */
-async function chooseDelivery(config: Config, overrides: Overrides, core: Core): Promise<Delivery> {
+async function chooseDelivery(
+  config: Config,
+  overrides: Overrides,
+  core: Core,
+  events: Events,
+): Promise<Delivery> {
   const { clock, log = silentLog, users } = overrides
-  if (clock === undefined && users === undefined) return new CourierThread(config, log)
+  if (clock === undefined && users === undefined) {
+    return new CourierThread(config, log, events)
+  }
   const opened = new Opened()
-  const courier = makeCourier(config, overrides, core, opened)
+  const courier = makeCourier(config, overrides, core, events, opened)
   return withOpened(courier, opened)
 }
 

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
+import type { EventName, Events } from '../events.ts'
 import { describeError, type Log } from '../log.ts'
 import type { Jobs, MailJob } from '../store/store.ts'
 import type { Milliseconds } from '../units.ts'
@@ -30,6 +31,7 @@ export interface CourierParts {
   readonly mailer: Mailer
   readonly clock: Clock
   readonly log: Log
+  readonly events: Events
   /** Waits before each new try; the last is repeated until the mail would come too late. */
   readonly retriesMs: readonly Milliseconds[]
   /** How many mails may be handed over at a time. */
@@ -142,6 +144,7 @@ export class Courier implements Delivery {
     if (this.#isTooLate(job)) return this.#giveUp(job)
     await mailer.send(message)
     await jobs.finish(job.id, clock.now())
+    this.#record('sent', job, job.kind)
     log.info({ job: job.id, kind: job.kind, attempts: job.attempts }, 'mail sent')
   }
 
@@ -152,6 +155,7 @@ export class Courier implements Delivery {
   async #giveUp(job: MailJob): Promise<void> {
     const { jobs, clock, log } = this.#parts
     await jobs.bury(job.id, clock.now(), 'expired')
+    this.#record('send_failed', job, 'expired')
     log.warn({ job: job.id, kind: job.kind }, 'mail given up: it would come too late')
   }
 
@@ -168,11 +172,18 @@ export class Courier implements Delivery {
     }
     if (waitMs === undefined) {
       await jobs.bury(job.id, clock.now(), why)
+      this.#record('send_failed', job, 'refused')
       log.error(about, 'mail given up')
     } else {
       await jobs.retry(job.id, clock.now() + waitMs, why)
       this.#lookWithin(waitMs)
       log.warn({ ...about, waitMs }, 'mail not accepted, to be tried again')
     }
+  }
+
+  #record(name: EventName, { resetId }: MailJob, reason: string): void {
+    const { clock, events } = this.#parts
+    const nobody = { userId: null, subjectKey: null, client: '' }
+    events.record({ name, at: clock.now(), resetId, reason, ...nobody })
   }
 }

@@ -17,6 +17,7 @@ export function newResetRequest(
   email: string,
   locale: string,
   { config, clock, keys }: Parts,
+  client = '',
 ): ResetRequest {
   const id = randomId()
   return {
@@ -31,6 +32,7 @@ export function newResetRequest(
     lifetimeMs: config.recovery.linkLifetime,
     code: codeRules(config.recovery),
     limits: config.limits.perAccount,
+    client,
   }
 }
 

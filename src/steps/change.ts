@@ -45,7 +45,7 @@ export async function changePassword(visit: Visit, services: Services): Promise<
   const end = newFlow(services, { email: '', locale: visit.locale.tag })
   const changedAt = services.clock.now()
   const facts = { email: user.email, name: user.name ?? '', token: '', changedAt }
-  return { page: 'redirect', step: 'done', flow: end, facts }
+  return { page: 'redirect', step: 'done', flow: end, facts, about: proof.reset }
 }
 
 /** `GET B?step=done`. */

@@ -71,7 +71,7 @@ function sameAddress(
 ): Live | ErrorPage {
   if ('page' in live || !has(request, 'sealedEmail')) return live
   const email = keys.open('email', field(request, 'sealedEmail'))
-  return email === live.user.email ? live : failure('link-invalid')
+  return email === live.user.email ? live : failure('link-invalid', { about: live.reset })
 }
 
 /** Counts what a client does: the page that tells it to wait, or `null` when it need not. */
@@ -90,11 +90,11 @@ export async function liveAccount(
   reset: Reset | null,
   services: Services,
 ): Promise<Live | ErrorPage> {
-  if (reset === null || reset.userId === null || reset.accountMark === null) {
-    return failure('link-invalid')
-  }
+  if (reset === null) return failure('link-invalid')
+  const about = reset
+  if (reset.userId === null || reset.accountMark === null) return failure('link-invalid', { about })
   const user = await services.users.findById(reset.userId)
-  if (user === null) return failure('link-invalid')
+  if (user === null) return failure('link-invalid', { about })
   if (reset.state !== 'live') return ended(endReasons[reset.state], reset, user, services)
   const now = services.clock.now()
   // Written down, so that a clock that jumps back does not revive it.
@@ -104,7 +104,7 @@ export async function liveAccount(
   }
   if (!isUnchanged(services.keys, user, reset.accountMark)) {
     await services.resets.end(reset.id, 'revoked', now)
-    return failure('link-invalid')
+    return failure('link-invalid', { about })
   }
   return { reset, user }
 }
@@ -115,8 +115,9 @@ export async function liveAccount(
  */
 function ended(reason: ErrorReason, reset: Reset, user: User, services: Services): ErrorPage {
   const isHolders = services.keys.verifies('subject', foldAscii(user.email), reset.subjectKey)
-  if (reason === 'link-invalid' || !isHolders) return failure(reason)
+  if (reason === 'link-invalid' || !isHolders) return failure(reason, { about: reset })
   return failure(reason, {
+    about: reset,
     flow: newFlow(services, { email: user.email, locale: reset.locale }),
   })
 }

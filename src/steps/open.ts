@@ -15,7 +15,7 @@ export async function openLink(visit: Visit, services: Services): Promise<Outcom
   const { reset, user } = live
   const flow = provenFlow(live, reset.locale, services)
   const facts = { email: user.email, name: user.name ?? '', token, changedAt: null }
-  return { page: 'redirect', step: 'reset', flow, facts }
+  return { page: 'redirect', step: 'reset', flow, facts, about: reset }
 }
 
 /** `GET B?step=reset`: the form for the new password. */

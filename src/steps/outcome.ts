@@ -1,4 +1,5 @@
 import type { PasswordReason } from '../password/passwords.ts'
+import type { Reset } from '../store/store.ts'
 import type { Flow } from './flow.ts'
 
 /** The pages there are; `<main data-step>` names them. */
@@ -77,6 +78,8 @@ interface SentPage {
   readonly page: 'sent'
   readonly flow: Flow
   readonly problems: readonly Problem[]
+  /** The reset it is about, for the record. */
+  readonly about?: Reset
 }
 
 /** The code alone, for a visitor who has gone on in another browser. */
@@ -85,6 +88,7 @@ interface CodePage {
   /** As it was typed, or came with the link in the mail. */
   readonly reference: string
   readonly problems: readonly Problem[]
+  readonly about?: Reset
 }
 
 interface ResetPage {
@@ -120,6 +124,7 @@ export interface ErrorPage {
   readonly retryAfterMs?: number
   /** What to name when asking for help: it stands in the log beside the cause. */
   readonly incident?: string
+  readonly about?: Reset
 }
 
 /** POST, then 303, then GET: reloading a page never does a thing twice. */
@@ -130,6 +135,7 @@ export interface Redirect {
   readonly flow?: Flow
   /** What a program is told, and a browser need not know. */
   readonly facts?: Facts
+  readonly about?: Reset
 }
 
 /** What is known once a proof was good. */

@@ -1,5 +1,6 @@
 import { field } from '../action.ts'
 import { parseAddress } from '../address.ts'
+import { truncatedNetwork } from '../network.ts'
 import { newResetRequest } from '../proof/reset-request.ts'
 import type { Services } from '../services.ts'
 import { newFlow } from './flow.ts'
@@ -44,7 +45,19 @@ async function send(
   if (refusal !== null) return refusal
   const locale = visit.locale.tag
   // No account is looked up here: there is nothing that could take longer, or fail, for one that exists.
-  const reset = await services.resets.request(newResetRequest(email, locale, services))
+  const client = truncatedNetwork(visit.request.raw?.ip ?? '')
+  const request = newResetRequest(email, locale, services, client)
+  const reset = await services.resets.request(request)
+  // Written down in the same transaction: no address costs more of them than another.
+  services.events.tell({
+    name: reset.isGranted ? 'requested' : 'suppressed',
+    at: request.now,
+    resetId: reset.id,
+    userId: null,
+    subjectKey: request.subjectKeys[0],
+    client,
+    reason: '',
+  })
   services.wake()
   const flow = newFlow(services, {
     email,

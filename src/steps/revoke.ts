@@ -22,7 +22,7 @@ export async function revoke(visit: Visit, services: Services): Promise<Outcome>
   if (reset.userId !== null) await users.endSessions?.(reset.userId)
   log.info({ reset: reset.id }, 'revoked by the account’s mailbox')
   const flow = newFlow(services, { email: '', locale: visit.locale.tag })
-  return { page: 'redirect', step: 'revoked', flow }
+  return { page: 'redirect', step: 'revoked', flow, about: reset }
 }
 
 /** `GET B?step=revoked`. */

@@ -5,6 +5,7 @@ import { changePassword, showDone } from './change.ts'
 import { showForm } from './form.ts'
 import { openLink, showReset } from './open.ts'
 import { failure, type Outcome } from './outcome.ts'
+import { recordOutcome } from './record.ts'
 import { requestReset, resend, showSent } from './request.ts'
 import { revoke, showRevoke, showRevoked } from './revoke.ts'
 import { showCode, verifyCode } from './verify.ts'
@@ -38,8 +39,14 @@ const steps: readonly Step[] = [
   { method: 'GET', when: always, take: showForm },
 ]
 
-/** Takes the step a visit asks for. */
+/** Takes the step a visit asks for, and records what became of it. */
 export async function takeStep(visit: Visit, services: Services): Promise<Outcome> {
+  const outcome = await pickStep(visit, services)
+  recordOutcome(outcome, visit, services)
+  return outcome
+}
+
+async function pickStep(visit: Visit, services: Services): Promise<Outcome> {
   const method = visit.request.method === 'HEAD' ? 'GET' : visit.request.method
   if (method === 'POST' && isForeign(visit.request, services.config.site.url)) {
     return failure('cross-site')

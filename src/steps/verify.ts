@@ -28,7 +28,7 @@ export async function verifyCode(visit: Visit, services: Services): Promise<Outc
   const flow = provenFlow(live, visit.locale.tag, services)
   const token = linkToken(services.keys, reset.id, reset.tokenHash) ?? ''
   const facts = { email: user.email, name: user.name ?? '', token, changedAt: null }
-  return { page: 'redirect', step: 'reset', flow, facts }
+  return { page: 'redirect', step: 'reset', flow, facts, about: reset }
 }
 
 /**
@@ -64,10 +64,10 @@ async function tryCode(
   const { codeTries: mostTries, dailyTries: mostDailyTries } = config.recovery
   const now = clock.now()
   const { verdict, reset } = await resets.tryCode({ resetId: id, now, mostTries, mostDailyTries })
-  if (verdict === 'locked') return locked(visit)
-  if (verdict === 'locked-today') return locked(visit, dayMs)
+  if (verdict === 'locked') return locked(visit, reset)
+  if (verdict === 'locked-today') return locked(visit, reset, dayMs)
   if (verdict === 'ended' || reset === null || reset.code === null) {
-    return shown(visit, { field: 'code', reason: 'code-expired' })
+    return shown(visit, { field: 'code', reason: 'code-expired' }, reset)
   }
   const { generation, tries } = reset.code
   const isRight = isCodeOf(keys, { id, generation }, code) && reset.userId !== null
@@ -78,8 +78,9 @@ async function tryCode(
   await limiter.take('wrong-code', everybody)
   const refusal = await refusalOf('bad-proof', visit, services)
   if (refusal !== null) return refusal
-  if (tries >= mostTries) return locked(visit)
-  return shown(visit, { field: 'code', reason: 'code-wrong', values: { left: mostTries - tries } })
+  if (tries >= mostTries) return locked(visit, reset)
+  const values = { left: mostTries - tries }
+  return shown(visit, { field: 'code', reason: 'code-wrong', values }, reset)
 }
 
 /** The reset a code is tried for: by its reference, else the flow's, else the newest of an address. */
@@ -108,17 +109,19 @@ async function findReset(
 }
 
 /** The page the code was typed on, with what is to be mended there. */
-function shown({ request, flow }: Visit, problem: Problem): Outcome {
+function shown({ request, flow }: Visit, problem: Problem, reset: Reset | null = null): Outcome {
+  const about = reset === null ? {} : { about: reset }
   const reference = field(request, 'reference')
   if (flow !== null && flow.resetId !== null && !has(request, 'reference')) {
-    return { page: 'sent', flow, problems: [problem] }
+    return { page: 'sent', flow, problems: [problem], ...about }
   }
-  return { page: 'code', reference, problems: [problem] }
+  return { page: 'code', reference, problems: [problem], ...about }
 }
 
-function locked({ flow }: Visit, retryAfterMs?: number): Outcome {
+function locked({ flow }: Visit, reset: Reset | null, retryAfterMs?: number): Outcome {
   const canResend = flow !== null && flow.email !== '' && retryAfterMs === undefined
   return failure('code-locked', {
+    ...(reset === null ? {} : { about: reset }),
     ...(canResend ? { flow } : {}),
     ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
   })

@@ -43,6 +43,7 @@ async function first(database: Kysely<never>, dialect: Dialect, prefix: string):
   const names = tableNames(prefix)
   await createResets(database, dialect, names.reset)
   await createJobs(database, dialect, names.job)
+  await createAudit(database, dialect, names.audit)
   await createLimits(database, dialect, limitTable(prefix))
   for (const [table, columns] of [
     [names.reset, ['subject_key', 'made_at']],
@@ -54,6 +55,9 @@ async function first(database: Kysely<never>, dialect: Dialect, prefix: string):
     [names.job, ['subject_key', 'created_at']],
     [names.job, ['reset_id']],
     [names.job, ['ended_at']],
+    [names.audit, ['at']],
+    [names.audit, ['user_id', 'at']],
+    [names.audit, ['subject_key', 'at']],
   ] as const) {
     const name = `${table}_${columns.join('_')}`
     await database.schema
@@ -88,6 +92,21 @@ async function createResets(
     .addColumn('code_tries', 'integer', (column) => column.notNull())
     .addColumn('tries', 'integer', (column) => column.notNull())
     .addColumn('tried_at', dialect.timeType)
+    .modifyEnd(sql.raw(dialect.tableOptions))
+    .execute()
+}
+
+async function createAudit(database: Kysely<never>, dialect: Dialect, name: string): Promise<void> {
+  await database.schema
+    .createTable(name)
+    .addColumn('id', 'text', (column) => column.primaryKey().notNull())
+    .addColumn('event', 'text', (column) => column.notNull())
+    .addColumn('at', dialect.timeType, (column) => column.notNull())
+    .addColumn('reset_id', 'text')
+    .addColumn('user_id', 'text')
+    .addColumn('subject_key', 'text')
+    .addColumn('client', 'text', (column) => column.notNull())
+    .addColumn('reason', 'text', (column) => column.notNull())
     .modifyEnd(sql.raw(dialect.tableOptions))
     .execute()
 }

@@ -1,7 +1,8 @@
 import type { Transaction } from 'kysely'
+import { insertEvent } from './audit.ts'
 import { queueJob, toReset } from './rows.ts'
 import type { ResetRow, TableNames, Tables } from './schema.ts'
-import type { Reset, ResetRequest } from './store.ts'
+import type { Requested, Reset, ResetRequest } from './store.ts'
 
 /** What a visitor is shown of a reset. */
 type Shown = Pick<Reset, 'reference' | 'createdAt' | 'expiresAt' | 'code'>
@@ -14,7 +15,7 @@ export async function requestReset(
   tables: Transaction<Tables>,
   names: TableNames,
   request: ResetRequest,
-): Promise<Reset> {
+): Promise<Requested> {
   const newest = await findNewest(tables, names, request)
   const isGranted = await isWithinLimits(tables, names, request)
   const isShownAgain =
@@ -22,7 +23,18 @@ export async function requestReset(
   const isKept = isShownAgain && newest.state === 'live'
   if (!isKept) await endLive(tables, names, request)
   const reset = isKept ? newest : await make(tables, names, request, isShownAgain ? newest : null)
-  return isGranted ? grant(tables, names, request, reset) : reset
+  const name = isGranted ? 'requested' : 'suppressed'
+  await insertEvent(tables, names, {
+    name,
+    at: request.now,
+    resetId: reset.id,
+    userId: null,
+    subjectKey: request.subjectKeys[0],
+    client: request.client,
+    reason: '',
+  })
+  const shown = isGranted ? await grant(tables, names, request, reset) : reset
+  return { ...shown, isGranted }
 }
 
 /** A new reset whatever there is, that looks like the newest one. */

@@ -9,6 +9,7 @@ import type {
   CodeTry,
   Keys,
   Notice,
+  Requested,
   Reset,
   ResetRequest,
   Resets,
@@ -26,7 +27,7 @@ export class SqlResets implements Resets {
     this.#names = names
   }
 
-  request(request: ResetRequest): Promise<Reset> {
+  request(request: ResetRequest): Promise<Requested> {
     return this.#engine.transaction((tables) => requestReset(tables, this.#names, request))
   }
 

@@ -1,4 +1,5 @@
 import type { Selectable } from 'kysely'
+import type { EventName } from '../events.ts'
 import type { JobKind, ResetState } from './store.ts'
 
 /** The tables as they are stored; every time is milliseconds since the Unix epoch, UTC. */
@@ -42,6 +43,16 @@ export interface Tables {
     ended_at: number | null
     last_error: string | null
   }
+  audit_event: {
+    id: string
+    event: EventName
+    at: number
+    reset_id: string | null
+    user_id: string | null
+    subject_key: string | null
+    client: string
+    reason: string
+  }
 }
 
 export type ResetRow = Selectable<Tables['password_reset']>
@@ -51,12 +62,14 @@ export type JobRow = Selectable<Tables['mail_job']>
 export interface TableNames {
   readonly reset: 'password_reset'
   readonly job: 'mail_job'
+  readonly audit: 'audit_event'
 }
 
 export function tableNames(prefix: string): TableNames {
   return {
     reset: `${prefix}password_reset` as 'password_reset',
     job: `${prefix}mail_job` as 'mail_job',
+    audit: `${prefix}audit_event` as 'audit_event',
   }
 }
 

@@ -1,10 +1,14 @@
 import { sql } from 'kysely'
+import { SqlAudit } from './audit.ts'
 import { type Engine, isBusy } from './engine.ts'
 import { SqlJobs } from './jobs.ts'
 import { migrate } from './migrations.ts'
 import { SqlResets } from './resets.ts'
 import { type TableNames, type Tables, tableNames } from './schema.ts'
-import type { Jobs, Resets, Store } from './store.ts'
+import type { Audit, Jobs, Resets, Store } from './store.ts'
+
+// Half a year: long enough to look into what is noticed late.
+const auditMs = 180 * 24 * 3_600_000
 
 // Either a later version was here, or other tables have the names of ours.
 const migrationRemedy =
@@ -14,6 +18,7 @@ const migrationRemedy =
 export class SqlStore implements Store {
   readonly resets: Resets
   readonly jobs: Jobs
+  readonly audit: Audit
   readonly #engine: Engine<Tables>
   readonly #names: TableNames
 
@@ -22,6 +27,7 @@ export class SqlStore implements Store {
     this.#names = names
     this.resets = new SqlResets(engine, names)
     this.jobs = new SqlJobs(engine, names)
+    this.audit = new SqlAudit(engine, names)
   }
 
   /**
@@ -51,9 +57,13 @@ export class SqlStore implements Store {
         .where('expires_at', '<=', now)
         .execute(),
     )
-    const resets = await this.#deleteEnded(this.#names.reset, before, count)
-    const jobs = await this.#deleteEnded(this.#names.job, before, count)
-    return resets === count || jobs === count
+    const { reset, job, audit } = this.#names
+    const deleted = [
+      await this.#deleteEnded(reset, before, count),
+      await this.#deleteEnded(job, before, count),
+      await this.#deleteEvents(audit, now - auditMs, count),
+    ]
+    return deleted.includes(count)
   }
 
   async check(): Promise<void> {
@@ -66,12 +76,28 @@ export class SqlStore implements Store {
   }
 
   /** In batches: a long delete would keep every request waiting. */
-  async #deleteEnded(table: keyof Tables, before: number, count: number): Promise<number> {
+  async #deleteEnded(
+    table: 'password_reset' | 'mail_job',
+    before: number,
+    count: number,
+  ): Promise<number> {
     const result = await this.#engine.run((database) =>
       database
         .deleteFrom(table)
         .where('id', 'in', (inner) =>
           inner.selectFrom(table).select('id').where('ended_at', '<', before).limit(count),
+        )
+        .executeTakeFirst(),
+    )
+    return Number(result.numDeletedRows)
+  }
+
+  async #deleteEvents(table: 'audit_event', before: number, count: number): Promise<number> {
+    const result = await this.#engine.run((database) =>
+      database
+        .deleteFrom(table)
+        .where('id', 'in', (inner) =>
+          inner.selectFrom(table).select('id').where('at', '<', before).limit(count),
         )
         .executeTakeFirst(),
     )

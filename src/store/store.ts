@@ -1,3 +1,4 @@
+import type { RecoveryEvent } from '../events.ts'
 import type { Limit, Milliseconds } from '../units.ts'
 
 /** `live` can be used; every other state is the end, and no clock that jumps back returns from it. */
@@ -55,6 +56,8 @@ export interface ResetRequest {
   /** `null` where the site sends no codes. */
   readonly code: { readonly lifetimeMs: Milliseconds; readonly mostTries: number } | null
   readonly limits: readonly Limit[]
+  /** The network of the client that asks. */
+  readonly client: string
 }
 
 /** A visitor's try at a code. */
@@ -101,6 +104,11 @@ export interface Notice {
   readonly expiresAt: number
 }
 
+/** The reset a visitor is shown, and whether a mail was granted for it. */
+export interface Requested extends Reset {
+  readonly isGranted: boolean
+}
+
 export interface Resets {
   /**
    * Answers a request in one transaction: finds the address's live reset, or makes one when there is none
@@ -108,7 +116,7 @@ export interface Resets {
    * of it, its reference and its end, depends on what was asked for the address before, and never on what
    * became of it: else it would tell whether there is an account, and when a link was used.
    */
-  request(request: ResetRequest): Promise<Reset>
+  request(request: ResetRequest): Promise<Requested>
   /**
    * Makes a reset in the place of one that its account cannot use any more, with the same reference and end,
    * and queues its mail.
@@ -182,12 +190,18 @@ export interface Jobs {
 }
 
 /** The durable state of the module: one implementation for every SQL engine. */
+/** What has happened, for whoever has to find out later. */
+export interface Audit {
+  add(event: RecoveryEvent): Promise<void>
+}
+
 export interface Store {
+  readonly audit: Audit
   readonly resets: Resets
   readonly jobs: Jobs
   /**
-   * Ends what has expired and deletes what ended before `before`, at most `count` rows of each kind. Whether
-   * there may be more to delete.
+   * Ends what has expired and deletes what ended before `before`, and events that are half a year old, at most
+   * `count` rows of each kind. Whether there may be more to delete.
    */
   prune(now: number, before: number, count: number): Promise<boolean>
   /** Resolves when the database answers. */

@@ -211,7 +211,7 @@ describe('behind another writer', () => {
     const reset = await store.resets.request(resetRequest('alice'))
     const other = new Database(file())
     other.exec('begin immediate')
-    expect(await store.resets.find(reset.id)).toEqual(reset)
+    expect(await store.resets.find(reset.id)).toMatchObject({ tokenHash: reset.tokenHash })
     other.close()
     await store.close()
   })
