@@ -36,16 +36,16 @@ export class Forgot<T extends User = User> extends Action<T> {
   /** @throws {ForgotError} when the configuration, or what it names, cannot be used. */
   async html(request: Request<T> | Request): Promise<Response> {
     const { wired, headers, forgot } = await this.#start()
-    const asset = findAsset(field(request.request, 'asset'), wired.assets)
+    const asset = findAsset(field(normalized(request).request, 'asset'), wired.assets)
     if (asset !== null)
       return new Response(Buffer.from(asset.body), 200, assetHeaders(asset, headers))
-    return withHeaders(await forgot.html(request), headers)
+    return withHeaders(await forgot.html(normalized(request)), headers)
   }
 
   /** @throws {ForgotError} when the configuration, or what it names, cannot be used. */
   async json(request: Request<T> | Request): Promise<Response> {
     const { headers, forgot } = await this.#start()
-    return withHeaders(await forgot.json(request), headers)
+    return withHeaders(await forgot.json(normalized(request)), headers)
   }
 
   /** Finishes the mails that are on their way, and lets go of everything. */
@@ -75,6 +75,23 @@ async function start(from: string | ConfigInput): Promise<Started> {
   })
   wired.start()
   return { wired, forgot: wired.forgot(), headers: securityHeaders(config) }
+}
+
+/** What a router may leave out, or spell in its own way. */
+function normalized({ request, ...rest }: Request): Request {
+  const headers = Object.entries(request.headers ?? {}).map(
+    ([name, value]) => [name.toLowerCase(), value] as const,
+  )
+  const isRead = /^(?:get|head)$/i.test(request.method)
+  return {
+    ...rest,
+    request: {
+      ...request,
+      method: isRead ? request.method.toUpperCase() : 'POST',
+      headers: Object.fromEntries(headers),
+      data: request.data ?? {},
+    },
+  }
 }
 
 function findAsset(name: string, { style, script, logo }: Assets): Asset | null {

@@ -4,6 +4,7 @@ import { hours, minutes, seconds } from './support/clock.ts'
 import { accounts, newPassword, oldPassword, route, Site } from './support/site.ts'
 import { codeIn, linkIn } from './support/smtp.ts'
 import type { Page, Visitor } from './support/visitor.ts'
+import { eventually } from './support/wait.ts'
 
 const { alice, bob, mallory } = accounts
 const nobody = 'nobody@site.example'
@@ -152,11 +153,16 @@ describe('a code', () => {
       for (let each = 0; each < 5; each += 1) await visitor.post(route, { code: wrong(code) })
     }
     expect(new Set(codes).size).toBe(3)
-    const { code } = await ask(alice.email, visitor)
-    const page = await visitor.post(route, { code })
+    const asked = await visitor.follow(await visitor.post(route, { email: alice.email }))
+    expect(asked.body).toContain('name="code"')
+    const page = await visitor.post(route, { code: codes[2] ?? '' })
     expect([page.status, page.reason]).toEqual([429, 'code-locked'])
     expect(page.body).toContain('no more codes can be tried today')
-    expect(Number(page.headers.get('retry-after'))).toBeGreaterThan(0)
+    expect(Number(page.headers.get('retry-after'))).toBe(24 * 3600)
+    // Whoever did that keeps nobody out: the mail has a link instead.
+    const mail = (await site.smtp.to(alice.email, 4)).at(-1)
+    expect(() => codeIn(mail)).toThrow('no code')
+    expect((await site.visitor().get(linkIn(mail))).status).toBe(303)
     site.clock.move(hours(24) + seconds(1))
     const tomorrow = await ask(alice.email, visitor)
     expect((await visitor.post(route, { code: tomorrow.code })).status).toBe(303)
@@ -279,6 +285,70 @@ describe('an address without an account', () => {
     expect(await dialogue(unknown)).toEqual(known)
     expect(known.map((page) => page.status)).toEqual([200, 400, 400, 400, 400, 429, 429, 429])
   })
+})
+
+it('alone comes with a link instead while the day’s tries are spent', async () => {
+  await site.stop()
+  await start({ methods: ['code'], dailyTries: 5 })
+  const { visitor, code } = await ask()
+  for (let each = 0; each < 5; each += 1) await visitor.post(route, { code: wrong(code) })
+  await site.visitor().post(route, { email: alice.email })
+  const mail = (await site.smtp.to(alice.email, 2)).at(-1)
+  expect(mail?.mail.subject).toContain('Reset your')
+  expect((await site.reset(linkIn(mail))).status).toBe(303)
+  expect(site.hasPassword(alice.email, newPassword)).toBe(true)
+})
+
+it('alone is given up once it has ended, and the owner is told', async () => {
+  await site.stop()
+  await start({ methods: ['code'] })
+  await site.smtp.stop()
+  await site.visitor().post(route, { email: alice.email })
+  await eventually(
+    () => site.rows('select * from mail_job where last_error is not null').length > 0,
+  )
+  site.clock.move(minutes(11))
+  await eventually(() => site.logLines.some((line) => line.includes('it would come too late')))
+  await site.smtp.listen()
+  expect(site.rows("select * from mail_job where state = 'dead'")).toHaveLength(1)
+  expect(site.smtp.mails).toEqual([])
+})
+
+it('tells nobody but its holder that its recovery is over', async () => {
+  const used = await ask()
+  await site.reset(linkIn(used.mail))
+  const unknown = site.visitor()
+  const sent = await unknown.follow(await unknown.post(route, { email: nobody }))
+  const said = async (reference: string) => {
+    const pages = []
+    for (let each = 0; each < 5; each += 1) {
+      pages.push(await site.visitor().post(route, { reference, code: wrong(used.code) }))
+    }
+    return pages.map((page) => [page.status, page.reason])
+  }
+  expect(await said(used.reference)).toEqual(await said(sent.reference))
+})
+
+it('is found by its page after its account has changed and was mailed anew', async () => {
+  const { visitor } = await ask()
+  site.database.exec("update members set pw_hash = 'changed' where member_no = 1")
+  const { code } = await ask(alice.email, visitor)
+  expect((await visitor.post(route, { code })).status).toBe(303)
+})
+
+it('cannot be switched off for everybody by one client', async () => {
+  await site.stop()
+  site = await Site.start({
+    recovery: { methods: ['link', 'code'] },
+    limits: { wrongCodes: '8/1h', badProofs: '3/15m' },
+  })
+  for (let each = 0; each < 12; each += 1) {
+    const visitor = site.visitor()
+    await visitor.post(route, { email: `p${each}@site.example` })
+    await visitor.post(route, { code: '000000' })
+  }
+  const { visitor, code } = await ask()
+  expect((await visitor.post(route, { code })).status).toBe(303)
 })
 
 it('is not compared while codes are guessed all over the site, and links go on', async () => {

@@ -265,6 +265,11 @@ describe('itrocks', () => {
       env: { ...environment(), PORT: String(port) },
     })
     await cli.answering(url)
+    expect((await client.get(`${url}//`)).status).toBe(400)
+    const twice = `email=${email}&email=evil%40site.example`
+    expect((await client.post(route, twice)).status).toBe(400)
+    const long = await client.post(route, `email=${'x'.repeat(20_000)}`)
+    expect(long.status).toBe(400)
     await recover()
     const form = await client.get(route)
     expect(form.headers.get('content-security-policy')).toContain("default-src 'none'")

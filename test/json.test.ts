@@ -248,3 +248,15 @@ it('tells no more of an address without an account, at any step', async () => {
   expect(await dialogue(nobody)).toEqual(known)
   expect(await dialogue(mallory.email)).toEqual(known)
 })
+
+it('takes no longer to read a body that is made to take long', async () => {
+  // What grew with the square of its length took a second and more at this size.
+  const quotes = '\\"'.repeat(8000)
+  const bodies = [`{"email":"${quotes}"}`, `{"a":[${'"x",'.repeat(4000)}":y"]}`]
+  for (const body of bodies) {
+    const { parseJson } = await import('../src/body.ts')
+    const started = process.cpuUsage().user
+    expect(parseJson(Buffer.from(body))).toBeTypeOf('object')
+    expect(process.cpuUsage().user - started).toBeLessThan(1_000_000)
+  }
+})

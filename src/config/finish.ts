@@ -85,6 +85,12 @@ function checkPassword({ password }: Parsed, source: Source): void {
 
 function checkRoutes(parsed: Parsed, source: Source): void {
   for (const { key, rule } of routeFaults(parsed.routes)) source.refuse(['routes', key], rule)
+  for (const [key, value] of Object.entries(parsed.routes)) {
+    const method = typeof value === 'string' ? null : value.method
+    if (method !== null && !parsed.recovery.methods.includes(method)) {
+      source.refuse(['routes', key, 'method'], 'must be among recovery.methods')
+    }
+  }
   const pages = readRoutes(parsed.routes)
     .filter(hasPages)
     .map(({ path }) => path)

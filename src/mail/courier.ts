@@ -17,7 +17,7 @@ export interface Delivery {
 }
 
 /** Why nobody is mailed for a job. */
-export type DropReason = 'no-account' | 'ended' | 'begun-again' | 'unchanged'
+export type DropReason = 'no-account' | 'ended' | 'unchanged'
 
 /** Finds out what a job means at the moment it is due. */
 export interface Writer {
@@ -136,7 +136,6 @@ export class Courier implements Delivery {
     const draft = await writer.write(job)
     if ('message' in draft) return this.#slots.run(() => this.#handOver(job, draft.message))
     await jobs.drop(job.id, clock.now())
-    if (draft.dropped === 'begun-again') this.wake()
   }
 
   async #handOver(job: MailJob, message: Message): Promise<void> {

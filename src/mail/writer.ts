@@ -55,14 +55,14 @@ export class AccountWriter implements Writer {
 
   async #writeRecovery(job: MailJob, reset: Reset): Promise<Draft> {
     const { clock, keys, resets, users, templates } = this.#parts
-    const kind = this.#recoveryKind(reset)
+    const kind = await this.#recoveryKind(reset)
     if (kind === null || reset.state !== 'live' || reset.expiresAt <= clock.now())
       return { dropped: 'ended' }
     const typed = this.#addressOf(job)
     const user = await users.findByEmail(typed)
     if (user === null) return { dropped: 'no-account' }
     const token = linkToken(keys, reset.id, reset.tokenHash)
-    if (token === null || !this.#isFor(user, reset)) return this.#beginAgain(typed, job, reset)
+    if (token === null || !this.#isFor(user, reset)) return this.#beginAgain(typed, job)
     const { locale, language } = this.#language(kind, [user.locale ?? '', job.locale])
     await resets.assign({
       resetId: reset.id,
@@ -72,19 +72,25 @@ export class AccountWriter implements Writer {
       now: clock.now(),
     })
     const to = { id: job.id, address: user.email }
+    const hasLink = this.#parts.config.recovery.methods.includes('link')
     const data = {
       ...this.#common(user.email, user.name, reset),
-      ...this.#linkData(token, user, reset, locale),
-      ...this.#codeData(reset, locale),
+      ...(kind === 'link' || hasLink ? this.#linkData(token, user, reset, locale) : {}),
+      ...(kind === 'code' ? this.#codeData(reset, locale) : {}),
     }
     return { message: compose(templates, { kind, language }, to, data) }
   }
 
   /** Which mail it is to be: a code that has ended is not mailed, and without a link there is no mail then. */
-  #recoveryKind({ code }: Reset): 'link' | 'code' | null {
-    const { methods } = this.#parts.config.recovery
-    const isCodeLive = code !== null && code.expiresAt > this.#parts.clock.now()
-    if (methods.includes('code') && isCodeLive) return 'code'
+  async #recoveryKind(reset: Reset): Promise<'link' | 'code' | null> {
+    const { clock, config, resets } = this.#parts
+    const { methods, dailyTries } = config.recovery
+    const now = clock.now()
+    if (methods.includes('code')) {
+      // Whoever spends the day's tries of somebody else's address must not keep them out: a link does it too.
+      if (await resets.isLockedToday(reset, now, dailyTries)) return 'link'
+      if (reset.code !== null && reset.code.expiresAt > now) return 'code'
+    }
     return methods.includes('link') ? 'link' : null
   }
 
@@ -127,15 +133,10 @@ export class AccountWriter implements Writer {
   }
 
   /** The first mail was for another account or another state of it, or under a retired secret. */
-  async #beginAgain(typed: string, job: MailJob, reset: Reset): Promise<Draft> {
-    const { clock, resets } = this.#parts
-    const user = reset.userId === null ? null : await this.#parts.users.findById(reset.userId)
-    // Two accounts may differ in the case of their addresses alone: each keeps its own link.
-    if (user === null || !this.#isFor(user, reset)) {
-      await resets.end(reset.id, 'revoked', clock.now())
-    }
-    await resets.restart(newResetRequest(typed, job.locale, this.#parts))
-    return { dropped: 'begun-again' }
+  async #beginAgain(typed: string, job: MailJob): Promise<Draft> {
+    const request = { ...newResetRequest(typed, job.locale, this.#parts), jobId: job.id }
+    const reset = await this.#parts.resets.restart(request)
+    return this.#writeRecovery({ ...job, resetId: reset.id, expiresAt: reset.expiresAt }, reset)
   }
 
   /** The mail's language: the first wish that is on offer and has such a mail. */
@@ -162,7 +163,6 @@ export class AccountWriter implements Writer {
 
   #linkData(token: string, user: User, reset: Reset, locale: Locale): Partial<MailData> {
     const { clock, config, keys } = this.#parts
-    if (!config.recovery.methods.includes('link')) return {}
     return {
       link: mailedLink(config, {
         token,
@@ -175,12 +175,12 @@ export class AccountWriter implements Writer {
     }
   }
 
-  #codeData({ id, code, reference }: Reset, locale: Locale): Partial<MailData> {
+  #codeData({ id, tokenHash, code, reference }: Reset, locale: Locale): Partial<MailData> {
     const { clock, config, keys } = this.#parts
     if (code === null) return {}
     const digits = config.recovery.codeDigits
     return {
-      code: codeOf(keys, { id, generation: code.generation }, digits),
+      code: codeOf(keys, { id, tokenHash, generation: code.generation }, digits) ?? '',
       codeUrl: `${config.site.url}${config.route}?step=code&reference=${showReference(reference)}`,
       codeExpiresIn: locale.fromNow(code.expiresAt - clock.now()),
       codeExpiresAt: locale.instant(code.expiresAt),

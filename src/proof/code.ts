@@ -1,44 +1,52 @@
+import { linkSecretIndex } from './link.ts'
 import { equal, type KeyRing } from './secret.ts'
+
+// Normalizing takes time that grows with the square of the length (UAX #15 §14.1 tells of such texts).
+const longestTyped = 64
 
 /** What a code is derived from: never stored, so that a stolen database holds none. */
 export interface CodeSource {
   /** The row it belongs to. */
   readonly id: string
+  /** The row's link hash: it tells which secret the row was made with. */
+  readonly tokenHash: string
   /** Counts the codes of a row: a new one makes those before it worthless. */
   readonly generation: number
 }
 
 /**
  * The code of a row: the first 64 bits of its MAC, reduced to decimal digits. The remainder's bias is
- * below one in 10^12, so that every code is as likely as any other (OWASP ASVS 6.5.3).
+ * below one in 10^9, so that every code is as likely as any other (OWASP ASVS 6.5.3). One secret makes one
+ * code: with every secret of the ring allowed, a guess would have as many chances. `null` once it is retired.
  *
  * @param digits 6 to 10.
  */
-export function codeOf(ring: KeyRing, source: CodeSource, digits: number): string {
-  return reduce(ring.mac('code', describe(source)), digits)
+export function codeOf(
+  ring: KeyRing,
+  { id, tokenHash, generation }: CodeSource,
+  digits: number,
+): string | null {
+  const mac = ring.macs('code', `${id}:${generation}`)[linkSecretIndex(ring, id, tokenHash)]
+  return mac === undefined ? null : reduce(mac, digits)
 }
 
-/** Whether a code is this row's, under any of the secrets, compared in constant time. */
+/** Whether a code is this row's, compared in constant time. */
 export function isCodeOf(ring: KeyRing, source: CodeSource, code: string): boolean {
-  return ring
-    .macs('code', describe(source))
-    .map((mac) => equal(reduce(mac, code.length), code))
-    .includes(true)
+  const right = codeOf(ring, source, code.length)
+  return right !== null && equal(right, code)
 }
 
 /**
  * The digits a visitor typed: pasted blanks, dashes and invisible characters are dropped, and the digits
- * of any script are read as 0 to 9. What else there is stays, and makes it no code.
+ * of any script are read as 0 to 9. What else there is stays, and makes it no code. `null` when it is too
+ * long for anybody to have typed it.
  */
-export function readCode(typed: string): string {
+export function readCode(typed: string): string | null {
+  if (typed.length > longestTyped) return null
   return typed
     .normalize('NFKC')
     .replace(/[\s\p{Cf}\p{Pd}]/gu, '')
     .replace(/\p{Nd}/gu, (digit) => String(digitValue(digit)))
-}
-
-function describe({ id, generation }: CodeSource): string {
-  return `${id}:${generation}`
 }
 
 function reduce(mac: string, digits: number): string {

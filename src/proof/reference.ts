@@ -4,6 +4,8 @@ import { randomInt } from 'node:crypto'
 const letters = 'ABCDEFGHJKMNPQRSTVWXYZ'
 const alphabet = `23456789${letters}`
 const length = 8
+// Normalizing takes time that grows with the square of the length.
+const longestTyped = 64
 
 /**
  * A reference number of 8 characters: it tells which of several mails a page belongs to, and proves
@@ -22,6 +24,7 @@ export function showReference(reference: string): string {
 
 /** The reference a person typed, in any case, with or without its dash; `null` when it cannot be one. */
 export function readReference(typed: string): string | null {
+  if (typed.length > longestTyped) return null
   const text = typed
     .normalize('NFKC')
     .replace(/[\s\p{Cf}\p{Pd}]/gu, '')

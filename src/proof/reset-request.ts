@@ -37,5 +37,6 @@ export function newResetRequest(
 }
 
 function codeRules({ methods, codeLifetime, codeTries }: Config['recovery']): ResetRequest['code'] {
-  return methods.includes('code') ? { lifetimeMs: codeLifetime, mostTries: codeTries } : null
+  if (!methods.includes('code')) return null
+  return { lifetimeMs: codeLifetime, mostTries: codeTries, isAlone: !methods.includes('link') }
 }

@@ -3,7 +3,7 @@ import type { ResponseShape } from '../config/config.ts'
 import type { Locale } from '../locale/locale.ts'
 import { showReference } from '../proof/reference.ts'
 import type { Services } from '../services.ts'
-import { type Facts, type Outcome, type Redirect, statusOf } from '../steps/outcome.ts'
+import { type Facts, failure, type Outcome, type Redirect, statusOf } from '../steps/outcome.ts'
 import type { Visit } from '../steps/visit.ts'
 import { errorText, showProblems } from './view.ts'
 
@@ -27,20 +27,20 @@ export class JsonBodies {
 
   async respond(outcome: Outcome, visit: Visit): Promise<JsonResponse> {
     const headers = { 'cache-control': 'no-store', 'content-language': visit.locale.tag }
-    if (outcome.page === 'redirect') return this.#success(outcome, visit, headers)
-    const status = statusOf(outcome)
+    if (outcome.page === 'redirect' && outcome.step !== 'form') {
+      return this.#success(outcome, visit, headers)
+    }
+    // A browser is sent back to the form; a program is told that it has sent nothing of use.
+    const shown = outcome.page === 'redirect' ? failure('bad-request') : outcome
+    const status = statusOf(shown)
     if (status < 400) {
-      const { page: step } = outcome
+      const { page: step } = shown
       const message = visit.locale.text(`${step}.title`)
       return new JsonResponse({ success: true, step, message, data: {} }, status, headers)
     }
-    const wait = 'retryAfterMs' in outcome ? outcome.retryAfterMs : undefined
+    const wait = 'retryAfterMs' in shown ? shown.retryAfterMs : undefined
     const retry = wait === undefined ? {} : { 'retry-after': String(Math.ceil(wait / 1000)) }
-    const body = failureBody(
-      outcome,
-      visit.locale,
-      this.#parts.services.config.recovery.linkLifetime,
-    )
+    const body = failureBody(shown, visit.locale, this.#parts.services.config.recovery.linkLifetime)
     return new JsonResponse(body, status, { ...headers, ...retry })
   }
 
@@ -62,7 +62,9 @@ export class JsonBodies {
     if (flow === undefined || step === 'done' || step === 'revoked') return common
     const { methods } = config.recovery
     const isCode =
-      step === 'sent' && (field(visit.request, 'method') === 'code' || !methods.includes('link'))
+      step === 'sent' &&
+      methods.includes('code') &&
+      (field(visit.request, 'method') === 'code' || !methods.includes('link'))
     return { ...common, ...this.#end(isCode ? (flow.codeExpiresAt ?? 0) : flow.linkExpiresAt) }
   }
 

@@ -3,6 +3,7 @@ import { foldAscii, parseAddress } from '../address.ts'
 import { isCodeOf, readCode } from '../proof/code.ts'
 import { linkToken } from '../proof/link.ts'
 import { readReference, showReference } from '../proof/reference.ts'
+import type { KeyRing } from '../proof/secret.ts'
 import type { Services } from '../services.ts'
 import type { Reset } from '../store/store.ts'
 import { type Live, liveAccount, provenFlow, refusalOf } from './guard.ts'
@@ -11,7 +12,6 @@ import type { Visit } from './visit.ts'
 
 // Guesses at many addresses from many places are few everywhere but on the site as a whole.
 const everybody = 'site'
-const dayMs = 24 * 3_600_000
 
 /** `GET B?step=code`: for the code that was asked for in another browser. */
 export function showCode({ request, flow }: Visit, { config }: Services): Outcome {
@@ -39,7 +39,7 @@ export async function accountOfCode(visit: Visit, services: Services): Promise<L
   const { recovery } = services.config
   if (!recovery.methods.includes('code')) return failure('bad-request')
   const code = readCode(field(visit.request, 'code'))
-  const isMalformed = !isCode(code, recovery.codeDigits)
+  const isMalformed = code === null || !isCode(code, recovery.codeDigits)
   if (isMalformed && !isList(visit)) {
     const isMissing = code === '' && typeof visit.request.data['code'] !== 'number'
     const reason = isMissing ? 'code-missing' : 'code-malformed'
@@ -61,26 +61,37 @@ async function tryCode(
   const { config, clock, keys, limiter, resets } = services
   const pauseMs = await limiter.wait('wrong-code', everybody)
   if (pauseMs > 0) return failure('codes-off', { retryAfterMs: pauseMs })
-  const { codeTries: mostTries, dailyTries: mostDailyTries } = config.recovery
-  const now = clock.now()
-  const { verdict, reset } = await resets.tryCode({ resetId: id, now, mostTries, mostDailyTries })
+  const { verdict, reset, lockedUntil } = await resets.tryCode({
+    resetId: id,
+    now: clock.now(),
+    mostTries: config.recovery.codeTries,
+    mostDailyTries: config.recovery.dailyTries,
+    // Compared for everybody; only an account makes it right.
+    isRight: (row) => isRightCode(code, row, keys) && row.userId !== null,
+  })
   if (verdict === 'locked') return locked(visit, reset)
-  if (verdict === 'locked-today') return locked(visit, reset, dayMs)
-  if (verdict === 'ended' || reset === null || reset.code === null) {
+  if (lockedUntil !== null) return locked(visit, reset, lockedUntil - clock.now())
+  if (reset === null || verdict === 'ended') {
     return shown(visit, { field: 'code', reason: 'code-expired' }, reset)
   }
-  const { generation, tries } = reset.code
-  const isRight = isCodeOf(keys, { id, generation }, code) && reset.userId !== null
-  if (isRight) {
-    await resets.forgiveTry(id)
-    return liveAccount(reset, services)
-  }
-  await limiter.take('wrong-code', everybody)
+  if (verdict === 'wrong') return wrong(reset, visit, services)
+  // Only who has the code learns that what it is for is over.
+  if (reset.state !== 'live') return shown(visit, { field: 'code', reason: 'code-expired' }, reset)
+  return liveAccount(reset, services)
+}
+
+function isRightCode(code: string, { id, tokenHash, code: state }: Reset, keys: KeyRing): boolean {
+  return state !== null && isCodeOf(keys, { id, tokenHash, generation: state.generation }, code)
+}
+
+async function wrong(reset: Reset, visit: Visit, services: Services): Promise<Outcome> {
   const refusal = await refusalOf('bad-proof', visit, services)
   if (refusal !== null) return refusal
-  if (tries >= mostTries) return locked(visit, reset)
-  const values = { left: mostTries - tries }
-  return shown(visit, { field: 'code', reason: 'code-wrong', values }, reset)
+  // Not what a client does beyond its own limit: else one could switch codes off for everybody.
+  await services.limiter.take('wrong-code', everybody)
+  const left = services.config.recovery.codeTries - (reset.code?.tries ?? 0)
+  if (left <= 0) return locked(visit, reset)
+  return shown(visit, { field: 'code', reason: 'code-wrong', values: { left } }, reset)
 }
 
 /** The reset a code is tried for: by its reference, else the flow's, else the newest of an address. */
@@ -100,7 +111,8 @@ async function findReset(
     return reset === null || isOthers ? { field: 'reference', reason: 'reference-unknown' } : reset
   }
   if (flow !== null && flow.resetId !== null) {
-    const reset = await resets.find(flow.resetId)
+    // By its reference: should its row have been replaced for the account's sake, that is what is the same.
+    const reset = await resets.findByReference(flow.reference)
     return reset ?? { field: 'code', reason: 'code-expired' }
   }
   if (email === null) return { field: 'reference', reason: 'reference-missing' }

@@ -50,7 +50,7 @@ async function first(database: Kysely<never>, dialect: Dialect, prefix: string):
     [names.reset, ['reference', 'made_at']],
     [names.reset, ['user_id', 'state']],
     [names.reset, ['state', 'expires_at']],
-    [names.reset, ['ended_at']],
+    [names.reset, ['expires_at']],
     [names.job, ['state', 'due_at']],
     [names.job, ['subject_key', 'created_at']],
     [names.job, ['reset_id']],

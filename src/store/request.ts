@@ -1,8 +1,9 @@
 import type { Transaction } from 'kysely'
 import { insertEvent } from './audit.ts'
-import { queueJob, toReset } from './rows.ts'
+import { codeFor, renew } from './codes.ts'
+import { liveFirst, queueJob, toReset } from './rows.ts'
 import type { ResetRow, TableNames, Tables } from './schema.ts'
-import type { Requested, Reset, ResetRequest } from './store.ts'
+import type { Keys, Requested, Reset, ResetRequest } from './store.ts'
 
 /** What a visitor is shown of a reset. */
 type Shown = Pick<Reset, 'reference' | 'createdAt' | 'expiresAt' | 'code'>
@@ -37,14 +38,21 @@ export async function requestReset(
   return { ...shown, isGranted }
 }
 
-/** A new reset whatever there is, that looks like the newest one. */
+/** A new reset whatever there is, that looks like the newest one and takes over its mail. */
 export async function restartReset(
   tables: Transaction<Tables>,
   names: TableNames,
   request: ResetRequest,
 ): Promise<Reset> {
+  await endLive(tables, names, request)
   const newest = await findNewest(tables, names, request)
-  return grant(tables, names, request, await make(tables, names, request, newest))
+  const reset = await renew(tables, names, request, await make(tables, names, request, newest))
+  await tables
+    .updateTable(names.job)
+    .set({ reset_id: reset.id, expires_at: mailEnd(reset, request) })
+    .where('id', '=', request.jobId)
+    .execute()
+  return reset
 }
 
 /** The address's newest reset in any state; one that has expired is ended first, so that it stays ended. */
@@ -53,6 +61,7 @@ async function findNewest(
   names: TableNames,
   { subjectKeys, now }: ResetRequest,
 ): Promise<Reset | null> {
+  await keyAnew(tables, names, subjectKeys)
   await tables
     .updateTable(names.reset)
     .set((row) => ({ state: 'expired', ended_at: row.ref('expires_at') }))
@@ -64,6 +73,7 @@ async function findNewest(
     .selectFrom(names.reset)
     .selectAll()
     .where('subject_key', 'in', subjectKeys)
+    .orderBy(liveFirst)
     .orderBy('made_at', 'desc')
     .limit(1)
     .executeTakeFirst()
@@ -77,6 +87,20 @@ const clockSlackMs = 60_000
 /** Whether a reset is in the first half of its life. */
 function isYoung({ createdAt, expiresAt }: Shown, { now }: ResetRequest): boolean {
   return createdAt <= now + clockSlackMs && now < (createdAt + expiresAt) / 2
+}
+
+/** Under the newest secret: what is counted by an address is found by one key. */
+async function keyAnew(
+  tables: Transaction<Tables>,
+  names: TableNames,
+  [newest, ...older]: Keys,
+): Promise<void> {
+  if (older.length === 0) return
+  await tables
+    .updateTable(names.reset)
+    .set({ subject_key: newest })
+    .where('subject_key', 'in', older)
+    .execute()
 }
 
 /** Whether every limit still has room, counted from the mails that were granted. */
@@ -146,13 +170,14 @@ async function make(
   return toReset(row)
 }
 
-/** Queues the mail of a reset, with a code that is good for it. */
+/** Queues the mail of a reset, and renews the code for it. */
 async function grant(
   tables: Transaction<Tables>,
   names: TableNames,
   request: ResetRequest,
   reset: Reset,
 ): Promise<Reset> {
+  const renewed = await renew(tables, names, request, reset)
   await queueJob(tables, names, {
     id: request.jobId,
     kind: 'recovery',
@@ -161,31 +186,13 @@ async function grant(
     sealed_address: request.sealedAddress,
     locale: request.locale,
     created_at: request.now,
-    expires_at: reset.expiresAt,
+    expires_at: mailEnd(renewed, request),
     due_at: request.now,
   })
-  const code = codeFor(reset, request)
-  if (code === reset.code) return reset
-  await tables
-    .updateTable(names.reset)
-    .set({ code_generation: code?.generation, code_expires_at: code?.expiresAt, code_tries: 0 })
-    .where('id', '=', reset.id)
-    .execute()
-  return { ...reset, code }
+  return renewed
 }
 
-/** A new code where there is none, or it is past half of its life or locked; else the one there is. */
-function codeFor(
-  { code, expiresAt }: Pick<Reset, 'code' | 'expiresAt'>,
-  { code: rules, now }: ResetRequest,
-): Reset['code'] {
-  if (rules === null) return code
-  const isGood =
-    code !== null && now < code.expiresAt - rules.lifetimeMs / 2 && code.tries < rules.mostTries
-  if (isGood) return code
-  return {
-    generation: (code?.generation ?? 0) + 1,
-    expiresAt: Math.min(now + rules.lifetimeMs, expiresAt),
-    tries: 0,
-  }
+/** When a mail is of no use any more: with its link, or with its code where that comes alone. */
+function mailEnd({ expiresAt, code }: Reset, { code: rules }: ResetRequest): number {
+  return rules?.isAlone === true && code !== null ? code.expiresAt : expiresAt
 }

@@ -1,8 +1,8 @@
 import type { SelectQueryBuilder } from 'kysely'
-import { takeBack, tryCode } from './codes.ts'
+import { findDailyLock, tryCode } from './codes.ts'
 import type { Engine } from './engine.ts'
 import { requestReset, restartReset } from './request.ts'
-import { queueJob, toReset } from './rows.ts'
+import { liveFirst, queueJob, toReset } from './rows.ts'
 import type { ResetRow, TableNames, Tables } from './schema.ts'
 import type {
   Assignment,
@@ -163,13 +163,21 @@ export class SqlResets implements Resets {
     return this.#engine.transaction((tables) => tryCode(tables, this.#names, attempt))
   }
 
-  async forgiveTry(id: string): Promise<void> {
-    await this.#engine.run((database) => takeBack(database, this.#names, id))
+  async isLockedToday(
+    { subjectKey }: Reset,
+    now: number,
+    mostDailyTries: number,
+  ): Promise<boolean> {
+    const until = await this.#engine.run((database) =>
+      findDailyLock(database, this.#names, subjectKey, { now, mostDailyTries }),
+    )
+    return until !== null
   }
 
   async #newest(narrow: (query: ResetQuery) => ResetQuery): Promise<Reset | null> {
     const row = await this.#engine.run((database) =>
       narrow(database.selectFrom(this.#names.reset).selectAll())
+        .orderBy(liveFirst)
         .orderBy('made_at', 'desc')
         .limit(1)
         .executeTakeFirst(),

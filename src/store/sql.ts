@@ -59,9 +59,10 @@ export class SqlStore implements Store {
     )
     const { reset, job, audit } = this.#names
     const deleted = [
-      await this.#deleteEnded(reset, before, count),
-      await this.#deleteEnded(job, before, count),
-      await this.#deleteEvents(audit, now - auditMs, count),
+      // By its end and not by when it was used: else a row that is gone would tell that it was.
+      await this.#deleteOld(reset, 'expires_at', before, count),
+      await this.#deleteOld(job, 'ended_at', before, count),
+      await this.#deleteOld(audit, 'at', now - auditMs, count),
     ]
     return deleted.includes(count)
   }
@@ -76,31 +77,15 @@ export class SqlStore implements Store {
   }
 
   /** In batches: a long delete would keep every request waiting. */
-  async #deleteEnded(
-    table: 'password_reset' | 'mail_job',
+  async #deleteOld<Table extends keyof Tables>(
+    table: Table,
+    column: keyof Tables[Table] & string,
     before: number,
     count: number,
   ): Promise<number> {
-    const result = await this.#engine.run((database) =>
-      database
-        .deleteFrom(table)
-        .where('id', 'in', (inner) =>
-          inner.selectFrom(table).select('id').where('ended_at', '<', before).limit(count),
-        )
-        .executeTakeFirst(),
-    )
-    return Number(result.numDeletedRows)
-  }
-
-  async #deleteEvents(table: 'audit_event', before: number, count: number): Promise<number> {
-    const result = await this.#engine.run((database) =>
-      database
-        .deleteFrom(table)
-        .where('id', 'in', (inner) =>
-          inner.selectFrom(table).select('id').where('at', '<', before).limit(count),
-        )
-        .executeTakeFirst(),
-    )
-    return Number(result.numDeletedRows)
+    const query = sql`delete from ${sql.table(table)} where id in
+      (select id from ${sql.table(table)} where ${sql.ref(column)} < ${before} limit ${count})`
+    const result = await this.#engine.run((database) => query.execute(database))
+    return Number(result.numAffectedRows ?? 0n)
   }
 }

@@ -38,13 +38,20 @@ export interface CodeState {
 /** MACs of one value, under each of the site's secrets: the first is stored, any of them is found. */
 export type Keys = readonly [string, ...string[]]
 
+export interface CodeRules {
+  readonly lifetimeMs: Milliseconds
+  readonly mostTries: number
+  /** Whether the mail holds no link: then it is of no use after the code. */
+  readonly isAlone: boolean
+}
+
 /** What a visitor asks for by typing an address, known or not: the two are stored alike. */
 export interface ResetRequest {
   /** Identifies the reset that is made when none can be used again. */
   readonly id: string
   readonly tokenHash: string
   readonly reference: string
-  /** Identifies the mail, should one be granted. */
+  /** Identifies the mail, should one be granted; for a restart, the one that is being written. */
   readonly jobId: string
   /** MACs of the address without its letter case: open resets are found, and limits counted, by them. */
   readonly subjectKeys: Keys
@@ -54,7 +61,7 @@ export interface ResetRequest {
   readonly now: number
   readonly lifetimeMs: Milliseconds
   /** `null` where the site sends no codes. */
-  readonly code: { readonly lifetimeMs: Milliseconds; readonly mostTries: number } | null
+  readonly code: CodeRules | null
   readonly limits: readonly Limit[]
   /** The network of the client that asks. */
   readonly client: string
@@ -68,19 +75,21 @@ export interface CodeTry {
   readonly mostTries: number
   /** Wrong tries at all codes of one address within 24 hours. */
   readonly mostDailyTries: number
+  /** Compares; it is asked only once the try is paid for. */
+  readonly isRight: (reset: Reset) => boolean
 }
 
-/**
- * `counted`: it may be compared, since it is paid for. `locked`: this code had all of its tries;
- * `locked-today`: the address had all of the day's. `ended`: the code, or what it is for, is over.
- */
-export type CodeVerdict = 'counted' | 'locked' | 'locked-today' | 'ended'
-
-/** A counted try, and the reset with it counted; another try's reset is as it was. */
+/** What became of a try. */
 export interface TriedCode {
-  readonly verdict: CodeVerdict
-  /** `null` when there is none of that id. */
+  /**
+   * `locked`: this code has had all of its tries; `locked-today`: its address has had all of the day's;
+   * `ended`: its time is over, or there never was one.
+   */
+  readonly verdict: 'right' | 'wrong' | 'locked' | 'locked-today' | 'ended'
+  /** With this try counted, if it was wrong; in any state. `null` when there is none of that id. */
   readonly reset: Reset | null
+  /** When codes can be tried again; `null` unless it is `locked-today`. */
+  readonly lockedUntil: number | null
 }
 
 /** The account a secret is mailed to. */
@@ -112,14 +121,14 @@ export interface Requested extends Reset {
 export interface Resets {
   /**
    * Answers a request in one transaction: finds the address's live reset, or makes one when there is none
-   * or it is past half of its life, renews a code that is past half of its own or locked, and queues a mail unless a limit forbids it. What the visitor is shown
-   * of it, its reference and its end, depends on what was asked for the address before, and never on what
+   * or it is past half of its life, renews a code that is past half of its own or locked, and queues a mail unless
+   * a limit forbids it. What the visitor is shown of it, its reference and its end, depends on what was asked for the address before, and never on what
    * became of it: else it would tell whether there is an account, and when a link was used.
    */
   request(request: ResetRequest): Promise<Requested>
   /**
    * Makes a reset in the place of one that its account cannot use any more, with the same reference and end,
-   * and queues its mail.
+   * and gives it the mail job that found this out: nothing is mailed, and nothing counted, a second time.
    */
   restart(request: ResetRequest): Promise<Reset>
   findByToken(tokenHash: string): Promise<Reset | null>
@@ -129,12 +138,12 @@ export interface Resets {
   /** The newest reset of an address, in any state. */
   findBySubject(subjectKeys: Keys): Promise<Reset | null>
   /**
-   * Counts a try before anybody compares it: of any number of simultaneous ones no more than allowed are
-   * `counted`.
+   * Counts a try, compares, and takes a right one back, all in one transaction: of any number of simultaneous
+   * tries no more than allowed are compared.
    */
   tryCode(attempt: CodeTry): Promise<TriedCode>
-  /** Takes a counted try back, because the code was right: only wrong ones count. */
-  forgiveTry(id: string): Promise<void>
+  /** Whether the address of a reset has had all of the day's tries. */
+  isLockedToday(reset: Reset, now: number, mostDailyTries: number): Promise<boolean>
   /** Names the account a live reset belongs to and ends the account's other ones. */
   assign(assignment: Assignment): Promise<void>
   /**

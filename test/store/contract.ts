@@ -42,7 +42,7 @@ function notice(): Notice {
   }
 }
 
-const codeRules = { lifetimeMs: minutes(10), mostTries: 5 }
+const codeRules = { lifetimeMs: minutes(10), mostTries: 5, isAlone: false }
 
 const assignment = { userId: '7', accountMark: 'mark', locale: 'fr', now }
 
@@ -69,8 +69,13 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
     describe('a code', () => {
       const withCode = (over: Partial<ResetRequest> = {}) =>
         resetRequest('alice', { code: codeRules, ...over })
-      const attempt = (resetId: string, at = now) =>
-        ({ resetId, now: at, mostTries: 5, mostDailyTries: 15 }) as const
+      const attempt = (resetId: string, at = now, right = false) => ({
+        resetId,
+        now: at,
+        mostTries: 5,
+        mostDailyTries: 15,
+        isRight: () => right,
+      })
 
       it('ends before its reset, and is none where codes are off', async () => {
         const { code } = await store.resets.request(withCode())
@@ -116,7 +121,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
           ),
         )
         const verdicts = tried.map((each) => each?.verdict)
-        expect(verdicts.filter((verdict) => verdict === 'counted')).toHaveLength(5)
+        expect(verdicts.filter((verdict) => verdict === 'wrong')).toHaveLength(5)
         expect(verdicts.filter((verdict) => verdict === 'locked')).toHaveLength(95)
         expect((await store.resets.find(id))?.code?.tries).toBe(5)
       })
@@ -126,7 +131,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         for (let round = 0; round < 3; round += 1) {
           const { id } = await store.resets.request(withCode({ now: at }))
           for (let each = 0; each < 5; each += 1) {
-            expect((await store.resets.tryCode(attempt(id, at))).verdict).toBe('counted')
+            expect((await store.resets.tryCode(attempt(id, at))).verdict).toBe('wrong')
           }
           at += minutes(31)
         }
@@ -134,31 +139,63 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         expect((await store.resets.tryCode(attempt(id, at))).verdict).toBe('locked-today')
         expect((await store.resets.find(id))?.code?.tries).toBe(0)
         const other = await store.resets.request(resetRequest('bob', { code: codeRules, now: at }))
-        expect((await store.resets.tryCode(attempt(other.id, at))).verdict).toBe('counted')
+        expect((await store.resets.tryCode(attempt(other.id, at))).verdict).toBe('wrong')
         const tomorrow = at + hours(24)
         const again = await store.resets.request(withCode({ now: tomorrow }))
-        expect((await store.resets.tryCode(attempt(again.id, tomorrow))).verdict).toBe('counted')
+        expect((await store.resets.tryCode(attempt(again.id, tomorrow))).verdict).toBe('wrong')
       })
 
-      it('gives a forgiven try back, for the day too', async () => {
+      it('costs nothing when it was right, and is compared in any state of its reset', async () => {
         const { id } = await store.resets.request(withCode())
         for (let each = 0; each < 30; each += 1) {
-          expect((await store.resets.tryCode(attempt(id))).verdict).toBe('counted')
-          await store.resets.forgiveTry(id)
+          expect((await store.resets.tryCode(attempt(id, now, true))).verdict).toBe('right')
         }
-        await store.resets.forgiveTry(id)
         expect((await store.resets.find(id))?.code?.tries).toBe(0)
+        await store.resets.spend(id, now, [])
+        expect((await store.resets.tryCode(attempt(id))).verdict).toBe('wrong')
+        const right = await store.resets.tryCode(attempt(id, now, true))
+        expect(right).toMatchObject({ verdict: 'right', reset: { state: 'used' } })
       })
 
-      it('has ended with its time, with its reset, and where there is none', async () => {
+      it('stays over when the clock jumps back', async () => {
+        const { id } = await store.resets.request(withCode())
+        const late = await store.resets.tryCode(attempt(id, now + minutes(10), true))
+        expect(late.verdict).toBe('ended')
+        expect((await store.resets.tryCode(attempt(id, now, true))).verdict).toBe('ended')
+      })
+
+      it('counts for the day under a new secret too, and says when the day is over', async () => {
+        const old = await store.resets.request(withCode({ subjectKeys: ['old'] }))
+        const few = { mostDailyTries: 2 }
+        for (let each = 0; each < 2; each += 1) {
+          await store.resets.tryCode({ ...attempt(old.id), ...few })
+        }
+        const later = now + minutes(31)
+        const { id } = await store.resets.request(
+          withCode({ subjectKeys: ['new', 'old'], now: later }),
+        )
+        const tried = await store.resets.tryCode({ ...attempt(id, later), ...few })
+        expect(tried).toMatchObject({ verdict: 'locked-today', lockedUntil: now + hours(24) })
+        const row = await store.resets.find(id)
+        expect(row && (await store.resets.isLockedToday(row, later, 2))).toBe(true)
+        expect(row && (await store.resets.isLockedToday(row, now + hours(24), 2))).toBe(false)
+      })
+
+      it('that comes alone ends its mail', async () => {
+        const code = { ...codeRules, isAlone: true }
+        await store.resets.request(resetRequest('alice', { code }))
+        const [job] = await store.jobs.claim(now, seconds(15), 10)
+        expect(job?.expiresAt).toBe(now + minutes(10))
+      })
+
+      it('has ended with its time, and where there is none', async () => {
         const { id } = await store.resets.request(withCode())
         const late = await store.resets.tryCode(attempt(id, now + minutes(10)))
         expect(late.verdict).toBe('ended')
-        await store.resets.end(id, 'revoked', now)
-        expect((await store.resets.tryCode(attempt(id))).verdict).toBe('ended')
         expect(await store.resets.tryCode(attempt('none'))).toEqual({
           verdict: 'ended',
           reset: null,
+          lockedUntil: null,
         })
       })
     })
@@ -244,12 +281,16 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
 
       it('can be made to begin again, for an account that cannot use the first', async () => {
         const first = await store.resets.request(resetRequest('alice'))
-        const again = await store.resets.restart(resetRequest('alice', { now: now + seconds(1) }))
+        const [job] = await store.jobs.claim(now, seconds(15), 10)
+        const jobId = job?.id ?? ''
+        const again = await store.resets.restart(resetRequest('alice', { now: now + 1, jobId }))
         const { reference, expiresAt } = first
         expect(again).toMatchObject({ reference, expiresAt, state: 'live' })
         expect(again.id).not.toBe(first.id)
-        expect((await store.resets.find(first.id))?.state).toBe('live')
-        expect(await store.jobs.claim(now + seconds(1), seconds(15), 10)).toHaveLength(2)
+        expect((await store.resets.find(first.id))?.state).toBe('replaced')
+        // The mail that found it out goes on, and no other is owed.
+        const jobs = await store.jobs.claim(now + minutes(1), seconds(15), 10)
+        expect(jobs).toMatchObject([{ id: jobId, resetId: again.id, attempts: 2 }])
       })
 
       it('lets a clock that was wrong neither keep a link for longer nor hold back a mail', async () => {
