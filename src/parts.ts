@@ -82,7 +82,7 @@ export function makeCourier(
   const { resets, jobs } = store
   return new Courier({
     jobs,
-    writer: new AccountWriter({ config, clock, keys, resets, users, locales, templates }),
+    writer: new AccountWriter({ config, clock, keys, jobs, resets, users, locales, templates }),
     mailer: opened.add(openMailer(config)),
     clock,
     log,

@@ -71,6 +71,7 @@ export function sampleMail(
     account: email,
     name: 'Maria Lindqvist',
     formUrl: `${site.url}${route}`,
+    loginUrl: new URL(site.loginUrl, site.url).href,
     supportUrl: `${site.url}/help`,
     reference: showReference(reference),
     revokeUrl: `${site.url}${route}?revoke=${'sample'.repeat(11)}`,
@@ -84,6 +85,7 @@ export function sampleMail(
     codeExpiresAt: locale.instant(clock.now() + codeLifetimeMs),
   }
   if (kind === 'code' && !config.recovery.methods.includes('link')) return { ...common, ...code }
+  if (kind === 'no-account' || kind === 'elsewhere') return common
   return {
     ...common,
     ...(kind === 'code' ? code : {}),

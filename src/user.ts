@@ -9,6 +9,11 @@ export interface User {
   /** The language the person has chosen, a BCP 47 tag; `null` when the site does not know. */
   readonly locale: string | null
   /**
+   * `false` when the account has no password to set, since it signs in elsewhere: it is mailed that instead of
+   * a link. Default: it has one.
+   */
+  readonly canReset?: boolean
+  /**
    * Differs after every change that must end an open recovery, such as the stored password hash.
    * It is compared, never shown, logged or sent.
    */

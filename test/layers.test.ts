@@ -30,6 +30,7 @@ const ports = [
   'limit/limiter',
   'mail/mailer',
   'password/passwords',
+  'store/code',
   'store/store',
   'users/users',
 ]

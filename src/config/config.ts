@@ -45,6 +45,7 @@ export interface ConfigInput {
     codeDigits?: number
     codeTries?: number
     dailyTries?: number
+    unknownAddress?: 'silent' | 'mail'
   }
   password?: {
     minLength?: number

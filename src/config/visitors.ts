@@ -50,6 +50,13 @@ export const recovery: z.ZodType<Parsed['recovery']> = z.strictObject({
     .describe(
       'Wrong tries at all codes of one address within 24 hours: asking for a new code does not add any.',
     ),
+  unknownAddress: z
+    .enum(['silent', 'mail'], 'must be silent or mail')
+    .default('silent')
+    .describe(
+      'An address without an account: silent mails nothing; mail tells it, once a day, that there is no account. The ' +
+        'page says the same either way. mail lets anybody make your server write to any address.',
+    ),
 })
 
 /** `password:` */

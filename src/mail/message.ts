@@ -14,6 +14,8 @@ export interface MailData {
   readonly name: string
   /** The form where a recovery begins. */
   readonly formUrl: string
+  /** Where people sign in. */
+  readonly loginUrl: string
   /** `''` when the site has no such page. */
   readonly supportUrl: string
   /** `K7Q4-MZ8P`. */
@@ -38,7 +40,7 @@ export interface MailData {
 }
 
 /** The mails there are: each language has a template of each. */
-export const mailKinds = ['link', 'code', 'changed'] as const
+export const mailKinds = ['link', 'code', 'changed', 'no-account', 'elsewhere'] as const
 export type MailKind = (typeof mailKinds)[number]
 
 const longestTextLine = 76

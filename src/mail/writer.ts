@@ -10,7 +10,7 @@ import { showReference } from '../proof/reference.ts'
 import { newResetRequest } from '../proof/reset-request.ts'
 import { revokeToken } from '../proof/revoke.ts'
 import type { KeyRing } from '../proof/secret.ts'
-import type { MailJob, Reset, Resets } from '../store/store.ts'
+import type { Jobs, MailJob, Reset, Resets } from '../store/store.ts'
 import type { Templates } from '../templates.ts'
 import type { User } from '../user.ts'
 import type { Users } from '../users/users.ts'
@@ -25,6 +25,7 @@ export interface WriterParts {
   readonly config: Config
   readonly clock: Clock
   readonly keys: KeyRing
+  readonly jobs: Pick<Jobs, 'tellNoAccount'>
   readonly resets: Resets
   readonly users: Users
   readonly locales: Locales
@@ -48,9 +49,7 @@ export class AccountWriter implements Writer {
   async write(job: MailJob): Promise<Draft> {
     const reset = await this.#parts.resets.find(job.resetId)
     if (reset === null) return { dropped: 'ended' }
-    return job.kind === 'recovery'
-      ? this.#writeRecovery(job, reset)
-      : this.#writeChanged(job, reset)
+    return job.kind === 'changed' ? this.#writeChanged(job, reset) : this.#writeRecovery(job, reset)
   }
 
   async #writeRecovery(job: MailJob, reset: Reset): Promise<Draft> {
@@ -60,7 +59,8 @@ export class AccountWriter implements Writer {
       return { dropped: 'ended' }
     const typed = this.#addressOf(job)
     const user = await users.findByEmail(typed)
-    if (user === null) return { dropped: 'no-account' }
+    if (user === null) return this.#writeNoAccount(typed, job, reset)
+    if (user.canReset === false) return this.#writeElsewhere(user, job, reset)
     const token = linkToken(keys, reset.id, reset.tokenHash)
     if (token === null || !this.#isFor(user, reset)) return this.#beginAgain(typed, job)
     const { locale, language } = this.#language(kind, [user.locale ?? '', job.locale])
@@ -79,6 +79,27 @@ export class AccountWriter implements Writer {
       ...(kind === 'code' ? this.#codeData(reset, locale) : {}),
     }
     return { message: compose(templates, { kind, language }, to, data) }
+  }
+
+  /** To the typed address, since there is no other: where the site wants that, and once a day. */
+  async #writeNoAccount(address: string, job: MailJob, reset: Reset): Promise<Draft> {
+    const { clock, config, jobs, templates } = this.#parts
+    const isWanted = config.recovery.unknownAddress === 'mail'
+    if (!isWanted || !(await jobs.tellNoAccount(job.id, clock.now()))) {
+      return { dropped: 'no-account' }
+    }
+    const { language } = this.#language('no-account', [job.locale])
+    const data = this.#common(address, null, reset)
+    const to = { id: job.id, address }
+    return { message: compose(templates, { kind: 'no-account', language }, to, data) }
+  }
+
+  #writeElsewhere(user: User, job: MailJob, reset: Reset): Draft {
+    const { templates } = this.#parts
+    const { language } = this.#language('elsewhere', [user.locale ?? '', job.locale])
+    const data = this.#common(user.email, user.name, reset)
+    const to = { id: job.id, address: user.email }
+    return { message: compose(templates, { kind: 'elsewhere', language }, to, data) }
   }
 
   /** Which mail it is to be: a code that has ended is not mailed, and without a link there is no mail then. */
@@ -154,6 +175,7 @@ export class AccountWriter implements Writer {
       account,
       name: plainName(name),
       formUrl: `${site.url}${route}`,
+      loginUrl: new URL(site.loginUrl, site.url).href,
       supportUrl: site.supportUrl === null ? '' : new URL(site.supportUrl, site.url).href,
       reference: showReference(reset.reference),
       revokeUrl: `${site.url}${route}?revoke=${revokeToken(this.#parts.keys, reset.id)}`,

@@ -94,7 +94,7 @@ export async function liveAccount(
   const about = reset
   if (reset.userId === null || reset.accountMark === null) return failure('link-invalid', { about })
   const user = await services.users.findById(reset.userId)
-  if (user === null) return failure('link-invalid', { about })
+  if (user === null || user.canReset === false) return failure('link-invalid', { about })
   if (reset.state !== 'live') return ended(endReasons[reset.state], reset, user, services)
   const now = services.clock.now()
   // Written down, so that a clock that jumps back does not revive it.

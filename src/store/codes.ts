@@ -1,7 +1,8 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
+import type { CodeTry, TriedCode } from './code.ts'
 import { toReset } from './rows.ts'
 import type { ResetRow, TableNames, Tables } from './schema.ts'
-import type { CodeTry, Reset, ResetRequest, TriedCode } from './store.ts'
+import type { Reset, ResetRequest } from './store.ts'
 
 const dayMs = 24 * 3_600_000
 

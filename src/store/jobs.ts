@@ -4,6 +4,8 @@ import { toJob } from './rows.ts'
 import type { JobRow, TableNames, Tables } from './schema.ts'
 import type { Jobs, MailJob } from './store.ts'
 
+const dayMs = 24 * 3_600_000
+
 export class SqlJobs implements Jobs {
   readonly #engine: Engine<Tables>
   readonly #names: TableNames
@@ -36,6 +38,27 @@ export class SqlJobs implements Jobs {
         .execute(),
     )
     return rows.map(toJob)
+  }
+
+  async tellNoAccount(id: string, now: number): Promise<boolean> {
+    return this.#engine.transaction(async (tables) => {
+      const told = await tables
+        .selectFrom(this.#names.job)
+        .select('id')
+        .where('kind', '=', 'no-account')
+        .where('created_at', '>', now - dayMs)
+        .where('subject_key', '=', (row) =>
+          row.selectFrom(this.#names.job).select('subject_key').where('id', '=', id),
+        )
+        .executeTakeFirst()
+      if (told !== undefined) return told.id === id
+      await tables
+        .updateTable(this.#names.job)
+        .set({ kind: 'no-account' })
+        .where('id', '=', id)
+        .execute()
+      return true
+    })
   }
 
   async renew(id: string, now: number, leaseMs: Milliseconds): Promise<void> {

@@ -114,7 +114,7 @@ async function isWithinLimits(
     .selectFrom(names.job)
     .select('created_at')
     .where('subject_key', 'in', subjectKeys)
-    .where('kind', '=', 'recovery')
+    .where('kind', '<>', 'changed')
     .where('created_at', '>', now - Math.max(...limits.map((limit) => limit.windowMs)))
     .where('created_at', '<=', now + clockSlackMs)
     .orderBy('created_at', 'desc')

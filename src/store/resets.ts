@@ -1,20 +1,11 @@
 import type { SelectQueryBuilder } from 'kysely'
+import type { CodeTry, TriedCode } from './code.ts'
 import { findDailyLock, tryCode } from './codes.ts'
 import type { Engine } from './engine.ts'
 import { requestReset, restartReset } from './request.ts'
 import { liveFirst, queueJob, toReset } from './rows.ts'
 import type { ResetRow, TableNames, Tables } from './schema.ts'
-import type {
-  Assignment,
-  CodeTry,
-  Keys,
-  Notice,
-  Requested,
-  Reset,
-  ResetRequest,
-  Resets,
-  TriedCode,
-} from './store.ts'
+import type { Assignment, Keys, Notice, Requested, Reset, ResetRequest, Resets } from './store.ts'
 
 type ResetQuery = SelectQueryBuilder<Tables, 'password_reset', ResetRow>
 

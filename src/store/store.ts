@@ -1,5 +1,6 @@
 import type { RecoveryEvent } from '../events.ts'
 import type { Limit, Milliseconds } from '../units.ts'
+import type { CodeRules, CodeState, CodeTry, TriedCode } from './code.ts'
 
 /** `live` can be used; every other state is the end, and no clock that jumps back returns from it. */
 export type ResetState = 'live' | 'used' | 'replaced' | 'expired' | 'revoked'
@@ -25,25 +26,8 @@ export interface Reset {
   readonly code: CodeState | null
 }
 
-/** What is stored of a reset's code: not the code, which is derived from these and the site's secret. */
-export interface CodeState {
-  /** Counts its codes: with a new one those before are worthless. */
-  readonly generation: number
-  /** Never later than the reset's own end. */
-  readonly expiresAt: number
-  /** Tries at this very code, those under way included. */
-  readonly tries: number
-}
-
 /** MACs of one value, under each of the site's secrets: the first is stored, any of them is found. */
 export type Keys = readonly [string, ...string[]]
-
-export interface CodeRules {
-  readonly lifetimeMs: Milliseconds
-  readonly mostTries: number
-  /** Whether the mail holds no link: then it is of no use after the code. */
-  readonly isAlone: boolean
-}
 
 /** What a visitor asks for by typing an address, known or not: the two are stored alike. */
 export interface ResetRequest {
@@ -65,31 +49,6 @@ export interface ResetRequest {
   readonly limits: readonly Limit[]
   /** The network of the client that asks. */
   readonly client: string
-}
-
-/** A visitor's try at a code. */
-export interface CodeTry {
-  readonly resetId: string
-  readonly now: number
-  /** Tries at one code. */
-  readonly mostTries: number
-  /** Wrong tries at all codes of one address within 24 hours. */
-  readonly mostDailyTries: number
-  /** Compares; it is asked only once the try is paid for. */
-  readonly isRight: (reset: Reset) => boolean
-}
-
-/** What became of a try. */
-export interface TriedCode {
-  /**
-   * `locked`: this code has had all of its tries; `locked-today`: its address has had all of the day's;
-   * `ended`: its time is over, or there never was one.
-   */
-  readonly verdict: 'right' | 'wrong' | 'locked' | 'locked-today' | 'ended'
-  /** With this try counted, if it was wrong; in any state. `null` when there is none of that id. */
-  readonly reset: Reset | null
-  /** When codes can be tried again; `null` unless it is `locked-today`. */
-  readonly lockedUntil: number | null
 }
 
 /** The account a secret is mailed to. */
@@ -165,7 +124,7 @@ export interface Resets {
 }
 
 /** Why a mail is owed: to recover an account, or to tell of a changed password. */
-export type JobKind = 'recovery' | 'changed'
+export type JobKind = 'recovery' | 'changed' | 'no-account'
 
 /** A mail that is owed. It holds no secret: those are derived when it is sent. */
 export interface MailJob {
@@ -184,6 +143,11 @@ export interface MailJob {
 
 /** The queue of mails. A job belongs to whoever claimed it until the lease runs out. */
 export interface Jobs {
+  /**
+   * Turns a claimed job into the one that tells its address, once in 24 hours, that there is no account;
+   * `false` when it was told already.
+   */
+  tellNoAccount(id: string, now: number): Promise<boolean>
   /** Takes up to `count` due jobs for `leaseMs`; those of a process that died are due again afterwards. */
   claim(now: number, leaseMs: Milliseconds, count: number): Promise<MailJob[]>
   /** Keeps a claimed job for `leaseMs` more. */
