@@ -13,6 +13,8 @@ import type { Mailer } from './mail/mailer.ts'
 import { SmtpMailer } from './mail/smtp.ts'
 import { AccountWriter } from './mail/writer.ts'
 import type { Opened } from './opened.ts'
+import { PwnedPasswords } from './password/breached.ts'
+import { WorkerPasswords } from './password/hash.ts'
 import { keptSecret } from './proof/kept-secret.ts'
 import { KeyRing } from './proof/secret.ts'
 import type { AssetPath } from './respond/assets.ts'
@@ -101,6 +103,18 @@ export function openMailer({ smtp, dataDir }: Config): Mailer {
   return smtp.host === null
     ? new Mailbox(smtp, join(dataDir, 'mailbox'))
     : new SmtpMailer(smtp, smtp.host)
+}
+
+const pwnedPasswords = 'https://api.pwnedpasswords.com/range/'
+
+export function openPasswords(
+  { password }: Config,
+  { log = silentLog }: Overrides,
+): WorkerPasswords {
+  const { breached } = password
+  const url = breached === true ? pwnedPasswords : breached
+  const breaches = url === false ? null : new PwnedPasswords(url, log)
+  return new WorkerPasswords(password, { breaches })
 }
 
 export function openLimiter({ limits, store }: Config): Limiter {

@@ -15,9 +15,9 @@ import {
   openCore,
   openLimiter,
   openMailer,
+  openPasswords,
   openTrail,
 } from './parts.ts'
-import { WorkerPasswords } from './password/hash.ts'
 import { inspectOwnFiles } from './rehearsal.ts'
 import { type Assets, loadAssets } from './respond/assets.ts'
 import { Pages, type Render } from './respond/html.ts'
@@ -63,7 +63,7 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
     const assets = loadAssets(config, templates, overrides.assetPath)
     const notes = await inspectOwnFiles({ config, ...core }, assets)
     for (const note of notes) log.warn({}, note)
-    const passwords = opened.add(new WorkerPasswords(config.password))
+    const passwords = opened.add(openPasswords(config, overrides))
     const mailer = opened.add(openMailer(config))
     const mail = new Reachability(mailer)
     const events = opened.add(openTrail(store, overrides))

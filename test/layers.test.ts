@@ -65,6 +65,7 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   password: { imports: [...leaves, ...ports], packages: ['bcryptjs'] },
   'password/common': { imports: [], packages: ['@zxcvbn-ts/language-common'] },
+  'password/guess': { imports: [], packages: ['@zxcvbn-ts/core', '@zxcvbn-ts/language-common'] },
   mail: { imports: [...leaves, ...ports, 'locale', 'proof', 'templates'] },
   'mail/message': {
     imports: [...leaves, ...ports, 'locale', 'templates'],

@@ -54,6 +54,8 @@ export interface ConfigInput {
     hash?: 'bcrypt' | 'argon2id' | 'scrypt'
     cost?: number
     blockCommon?: boolean
+    strength?: number
+    breached?: boolean | string
     composition?: 'none' | ('lower' | 'upper' | 'digit' | 'special')[]
   }
   limits?: {

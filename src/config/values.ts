@@ -103,6 +103,14 @@ export const linkUrl: z.ZodString = z
     'must have no placeholders but {token}, {reference} and {sealedEmail}',
   )
 
+/** A range API in the manner of Have I Been Pwned: five hex digits are added. */
+export const breachUrl: z.ZodString = z
+  .string()
+  .regex(
+    /^(?:https:\/\/[^\s/]+|http:\/\/(?:localhost|127\.0\.0\.1)(?::\d+)?)\/[^\s?#]*$/,
+    'must be an https address',
+  )
+
 /** The origin the site is reached at: its links are built from this and never from a request. */
 export const siteUrl: z.ZodType<string> = z
   .string('must be an address such as https://example.com')

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Parsed } from './config.ts'
-import { duration, limits as limitList, linkUrl, oneLimit } from './values.ts'
+import { breachUrl, duration, limits as limitList, linkUrl, oneLimit } from './values.ts'
 
 /** `recovery:` */
 export const recovery: z.ZodType<Parsed['recovery']> = z.strictObject({
@@ -99,6 +99,21 @@ export const password: z.ZodType<Parsed['password']> = z.strictObject({
     .boolean('must be true or false')
     .default(true)
     .describe('Refuse the 49,000 passwords that attackers try first (NIST SP 800-63B-4 §3.1.1.2).'),
+  strength: z
+    .int('must be a whole number')
+    .min(0, 'must be 0 or more')
+    .max(4, 'must be 4 or less')
+    .default(2)
+    .describe(
+      'The least zxcvbn score, 0 to 4. 2: more than a million guesses, whatever the length. 0: not looked at.',
+    ),
+  breached: z
+    .union([z.boolean(), breachUrl], 'must be true, false or the address of a range API')
+    .default(false)
+    .describe(
+      'Refuse passwords of published breaches, by Have I Been Pwned: five hex digits of a SHA-1 are sent, and when ' +
+        'there is no answer within 2 s the password passes. Or the address of a mirror.',
+    ),
   composition: z
     .union(
       [z.literal('none'), z.array(z.enum(['lower', 'upper', 'digit', 'special'])).min(1)],

@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import type { Config } from '../config/config.ts'
 import { ForgotError } from '../errors.ts'
+import type { BreachList } from './breached.ts'
 import type { PasswordContext, PasswordProblem, Passwords } from './passwords.ts'
 import { checkPassword } from './policy.ts'
 import type { Answer, Task } from './worker.ts'
@@ -14,17 +15,26 @@ const mostWaiting = 64
 export class WorkerPasswords implements Passwords {
   readonly #rules: Config['password']
   readonly #pool: WorkerPool
+  readonly #breaches: BreachList | null
 
-  constructor(rules: Config['password'], pool: WorkerPool = new WorkerPool()) {
+  constructor(
+    rules: Config['password'],
+    {
+      pool = new WorkerPool(),
+      breaches = null,
+    }: { pool?: WorkerPool; breaches?: BreachList | null } = {},
+  ) {
     this.#rules = rules
     this.#pool = pool
+    this.#breaches = breaches
   }
 
   async check(password: string, context: PasswordContext): Promise<PasswordProblem | null> {
     const problem = checkPassword(password, this.#rules, context)
-    if (problem !== null || !this.#rules.blockCommon) return problem
-    const isCommon = await this.#pool.run({ kind: 'common', password }, { first: true })
-    return isCommon === true ? { reason: 'password-common' } : null
+    if (problem !== null) return problem
+    if (await this.#isEasy(password, context)) return { reason: 'password-common' }
+    const isBreached = await this.#breaches?.isListed(password)
+    return isBreached === true ? { reason: 'password-breached' } : null
   }
 
   async hash(password: string): Promise<string> {
@@ -35,6 +45,16 @@ export class WorkerPasswords implements Passwords {
 
   async close(): Promise<void> {
     await this.#pool.close()
+  }
+
+  async #isEasy(password: string, { email, siteName }: PasswordContext): Promise<boolean> {
+    const { blockCommon, strength } = this.#rules
+    const task = { kind: 'common', password } as const
+    if (blockCommon && (await this.#pool.run(task, { first: true })) === true) return true
+    if (strength === 0) return false
+    const words = [...email.split(/[^\p{L}\p{N}]+/u), siteName]
+    const guess = { kind: 'guess', password, words, least: strength } as const
+    return (await this.#pool.run(guess, { first: true })) === true
   }
 }
 

@@ -11,6 +11,8 @@ export type PasswordReason =
   | 'password-contains-email'
   | 'password-contains-site'
   | 'password-common'
+  | 'password-breached'
+  | 'password-used'
 
 /** Why a password is refused, with the figures its message needs. */
 export interface PasswordProblem {

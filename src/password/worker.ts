@@ -2,10 +2,17 @@ import * as crypto from 'node:crypto'
 import { parentPort } from 'node:worker_threads'
 import { hashSync } from 'bcryptjs'
 import { isCommon } from './common.ts'
+import { isGuessable } from './guess.ts'
 
 /** What a worker is asked for. */
 export type Task =
   | { readonly kind: 'common'; readonly password: string }
+  | {
+      readonly kind: 'guess'
+      readonly password: string
+      readonly words: readonly string[]
+      readonly least: number
+    }
   | { readonly kind: 'bcrypt'; readonly password: string; readonly cost: number }
   | { readonly kind: 'argon2id' | 'scrypt'; readonly password: string }
 
@@ -19,6 +26,7 @@ const tagBytes = 32
 
 async function run(task: Task): Promise<string | boolean> {
   if (task.kind === 'common') return isCommon(task.password)
+  if (task.kind === 'guess') return isGuessable(task.password, task.words, task.least)
   if (task.kind === 'bcrypt') return hashSync(task.password, task.cost)
   return task.kind === 'argon2id' ? hashArgon2id(task.password) : hashScrypt(task.password)
 }

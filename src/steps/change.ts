@@ -76,11 +76,12 @@ async function findProblem(
   password: string,
   user: User,
   { request }: Visit,
-  { config, passwords }: Services,
+  { config, passwords, users }: Services,
 ): Promise<Problem | null> {
   const context = { email: user.email, siteName: config.site.name }
   const problem = await passwords.check(password, context)
   if (problem !== null) return { field: 'password', ...problem }
+  if (await users.hasUsed?.(user, password)) return { field: 'password', reason: 'password-used' }
   if (!config.password.confirm || normalizePassword(field(request, 'confirm')) === password) {
     return null
   }

@@ -28,6 +28,10 @@ export class TimelyUsers implements Users {
     return this.#inTime(this.#users.setPassword(user, hash))
   }
 
+  async hasUsed(user: User, password: string): Promise<boolean> {
+    return this.#inTime(this.#users.hasUsed?.(user, password) ?? Promise.resolve(false))
+  }
+
   async endSessions(id: string): Promise<void> {
     await this.#inTime(this.#users.endSessions?.(id) ?? Promise.resolve())
   }

@@ -16,6 +16,11 @@ export interface Users {
    */
   setPassword(user: User, hash: string): Promise<boolean>
   /**
+   * Whether an account has had this very password before, for sites that keep a history; where it is left out,
+   * none is asked for.
+   */
+  hasUsed?(user: User, password: string): Promise<boolean>
+  /**
    * Ends every session of an account, because its person did not ask for what was mailed. Where it is left
    * out, the site's sessions outlive that.
    */

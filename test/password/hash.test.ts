@@ -48,7 +48,9 @@ it('writes scrypt as a PHC string that others can verify', async () => {
 describe('checking', () => {
   it('refuses what is common, where the site wants that', async () => {
     expect(await use({}).check('passwordpassword', context)).toEqual({ reason: 'password-common' })
-    expect(await use({ blockCommon: false }).check('passwordpassword', context)).toBeNull()
+    expect(
+      await use({ blockCommon: false, strength: 0 }).check('passwordpassword', context),
+    ).toBeNull()
     expect(await use({}).check('a brand new passphrase', context)).toBeNull()
   })
 
@@ -93,4 +95,43 @@ it('answers what is waiting when it is closed', async () => {
   await passwords.close()
   const results = await waiting
   expect(results.every((result) => result.status === 'rejected')).toBe(true)
+})
+
+describe('strength', () => {
+  const context = { email: 'wonderland@site.example', siteName: 'Riverside' }
+  const reason = async (password: string, over: Partial<typeof rules> = {}) =>
+    (await use(over).check(password, context))?.reason ?? null
+
+  it.each([
+    ['qwertyuiopasdfgh', 'password-common'],
+    ['19901990199019901990', 'password-common'],
+    ['lanterns along the quay', null],
+    ['ひとつふたつみっつよっついつつむっつ', null],
+  ])('of %s: %s', async (password, expected) => {
+    expect(await reason(password)).toBe(expected)
+  })
+
+  it('is not looked at where the site does not want it', async () => {
+    const over = { strength: 0, blockCommon: false }
+    expect(await reason('19901990199019901990', over)).toBeNull()
+  })
+})
+
+it('refuses a breached password, after everything that can be told without asking', async () => {
+  await passwords.close()
+  const asked: string[] = []
+  const breaches = {
+    isListed: async (password: string) => {
+      asked.push(password)
+      return password.startsWith('breached')
+    },
+  }
+  passwords = new WorkerPasswords(rules, { breaches })
+  const context = { email: 'a@site.example', siteName: 'Riverside' }
+  expect((await passwords.check('short', context))?.reason).toBe('password-too-short')
+  expect(await passwords.check('breached lanterns along the quay', context)).toEqual({
+    reason: 'password-breached',
+  })
+  expect(await passwords.check('lanterns along the quay', context)).toBeNull()
+  expect(asked).toHaveLength(2)
 })
