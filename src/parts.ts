@@ -27,6 +27,7 @@ import { type Hooks, Trail } from './trail.ts'
 import { SqlUsers } from './users/sql.ts'
 import { TimelyUsers } from './users/timely.ts'
 import type { Users } from './users/users.ts'
+import { Webhook } from './webhook.ts'
 
 // Which implementation each part has: with wire.ts, the only place that knows which there are.
 
@@ -72,6 +73,17 @@ export async function openCore(
 /** Writes events to the store, and tells the host's hooks. */
 export function openTrail({ audit }: Store, { log = silentLog, hooks = {} }: Overrides): Trail {
   return new Trail({ audit, log, hooks })
+}
+
+/** Tells the site's own endpoint, where it has one. */
+export function makeWebhook(
+  { hooks }: Config,
+  { log = silentLog }: Overrides,
+  { clock, store }: Core,
+): Webhook | null {
+  const { url, secret } = hooks
+  if (url === null || secret === null) return null
+  return new Webhook({ url, secret, audit: store.audit, clock, log })
 }
 
 export function makeCourier(

@@ -3,7 +3,7 @@ import { CourierThread } from './courier-thread.ts'
 import type { Events } from './events.ts'
 import { Forgot } from './forgot.ts'
 import { silentLog } from './log.ts'
-import type { Courier, Delivery } from './mail/courier.ts'
+import type { Delivery } from './mail/courier.ts'
 import { Mailbox } from './mail/mailbox.ts'
 import { Reachability } from './mail/mailer.ts'
 import { checkNode } from './node.ts'
@@ -11,6 +11,7 @@ import { Opened } from './opened.ts'
 import {
   type Core,
   makeCourier,
+  makeWebhook,
   type Overrides,
   openCore,
   openLimiter,
@@ -115,7 +116,7 @@ export async function wireCourier(config: Config, overrides: Overrides = {}): Pr
     const core = await openCore(config, overrides, opened)
     const events = opened.add(openTrail(core.store, overrides))
     const courier = makeCourier(config, overrides, core, events, opened)
-    return withOpened(courier, opened)
+    return asOne([courier, makeWebhook(config, overrides, core)], opened)
   } catch (error) {
     await opened.close()
     throw error
@@ -135,15 +136,23 @@ async function chooseDelivery(
   }
   const opened = new Opened()
   const courier = makeCourier(config, overrides, core, events, opened)
-  return withOpened(courier, opened)
+  return asOne([courier, makeWebhook(config, overrides, core)], opened)
 }
 
-/** A courier that lets go of what it alone uses. */
-function withOpened(courier: Courier, opened: Opened): Delivery {
+/** What delivers, as one; it lets go of what it alone uses. */
+function asOne(deliveries: readonly (Delivery | null)[], opened: Opened): Delivery {
+  const all = deliveries.filter((each) => each !== null)
   return {
-    start: () => courier.start(),
-    wake: () => courier.wake(),
-    stop: () => courier.stop().then(() => opened.close()),
+    start: () => {
+      for (const each of all) each.start()
+    },
+    wake: () => {
+      for (const each of all) each.wake()
+    },
+    stop: async () => {
+      await Promise.all(all.map((each) => each.stop()))
+      await opened.close()
+    },
   }
 }
 

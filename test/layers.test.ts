@@ -120,6 +120,7 @@ const rules: Readonly<Record<string, Rule>> = {
   wire: { imports: ['*'] },
   'courier-thread': { imports: ['config/config', 'events', 'log', 'mail/courier'] },
   'courier-worker': { imports: ['config/config', 'courier-thread', 'log', 'trail', 'wire'] },
+  webhook: { imports: ['clock', 'log', 'mail/courier', 'store/store', 'units'] },
   trail: { imports: ['events', 'log', 'store/store'] },
   itrocks: { imports: ['*'] },
   fastify: { imports: ['*'], packages: ['@fastify/formbody', '@fastify/view', 'fastify'] },

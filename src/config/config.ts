@@ -92,6 +92,7 @@ export interface ConfigInput {
   locales?: { default?: string; offer?: 'auto' | string[]; dir?: string | null }
   templates?: string | null
   theme?: { accent?: string; logo?: string | null; css?: string | null }
+  hooks?: { url?: string | null; secret?: string | null }
   log?: { level?: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent' }
 }
 

@@ -110,6 +110,9 @@ function checkRequired(parsed: Parsed, source: Source, isDemo: boolean): void {
   if (!isDemo && parsed.site.url === null) {
     source.refuse(['site', 'url'], 'is required: it is the base of every mailed link')
   }
+  const { url, secret } = parsed.hooks
+  if (url !== null && secret === null)
+    source.refuse(['hooks', 'secret'], 'is required with hooks.url')
   const { user, pass, host } = parsed.smtp
   if (pass !== null && user === null) source.refuse(['smtp', 'user'], 'is required with smtp.pass')
   if (user !== null && pass === null) source.refuse(['smtp', 'pass'], 'is required with smtp.user')

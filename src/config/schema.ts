@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { Parsed } from './config.ts'
 import { route, routeActions, routeKey } from './routes.ts'
 import { locales, site, theme } from './site.ts'
-import { log, mail, server, smtp, store, users } from './systems.ts'
+import { hooks, log, mail, server, smtp, store, users } from './systems.ts'
 import { defaultFolders, sitePath } from './values.ts'
 import { limits, password, recovery } from './visitors.ts'
 
@@ -64,6 +64,7 @@ export const schema: z.ZodType<Parsed> = z.strictObject({
         'let nobody write there whom you would not let change this file. Need not exist.',
     ),
   theme: theme.prefault({}).describe('How the pages look.'),
+  hooks: hooks.prefault({}).describe('What your own server is told.'),
   log: log
     .prefault({})
     .describe('What the standalone server writes to its standard output, as JSON.'),

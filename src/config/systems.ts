@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Parsed } from './config.ts'
-import { duration, networks, networksRule, sqlName, text } from './values.ts'
+import { duration, hookUrl, networks, networksRule, sqlName, text } from './values.ts'
 
 const port = z
   .int('must be a port, 1 to 65535')
@@ -172,6 +172,22 @@ export const users: z.ZodType<NonNullable<Parsed['users']>> = z.strictObject({
     .nullable()
     .default(null)
     .describe('Sessions to end when a password changes; null: your site ends them itself.'),
+})
+
+/** `hooks:` */
+export const hooks: z.ZodType<Parsed['hooks']> = z.strictObject({
+  url: hookUrl
+    .nullable()
+    .default(null)
+    .describe(
+      'Where to POST each event (docs/events.md), in their order; it waits a day for an endpoint that is away. null: nowhere.',
+    ),
+  secret: z
+    .string('must be text')
+    .min(32, 'must be 32 characters or more: make one with "openssl rand -hex 32"')
+    .nullable()
+    .default(null)
+    .describe('What each POST is signed with (Standard Webhooks): the endpoint must check it.'),
 })
 
 /** `log:` */

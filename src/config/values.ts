@@ -103,6 +103,14 @@ export const linkUrl: z.ZodString = z
     'must have no placeholders but {token}, {reference} and {sealedEmail}',
   )
 
+/** An endpoint that is posted to; http is for this machine alone. */
+export const hookUrl: z.ZodString = z
+  .string('must be an https address')
+  .regex(
+    /^(?:https:\/\/[^\s/@]+|http:\/\/(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?)(?:\/[^\s]*)?$/,
+    'must be an https address',
+  )
+
 /** A range API in the manner of Have I Been Pwned: five hex digits are added. */
 export const breachUrl: z.ZodString = z
   .string()

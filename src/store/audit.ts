@@ -1,9 +1,13 @@
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { RecoveryEvent } from '../events.ts'
+import type { Milliseconds } from '../units.ts'
 import type { Engine } from './engine.ts'
-import type { TableNames, Tables } from './schema.ts'
-import type { Audit } from './store.ts'
+import type { AuditRow, TableNames, Tables } from './schema.ts'
+import type { Audit, TrailEvent } from './store.ts'
+
+// What is older is no news any more: an endpoint that was away for so long asks the table.
+const newsMs = 24 * 3_600_000
 
 export class SqlAudit implements Audit {
   readonly #engine: Engine<Tables>
@@ -28,6 +32,38 @@ export class SqlAudit implements Audit {
     })
   }
 
+  async claimNext(now: number, leaseMs: Milliseconds): Promise<TrailEvent | null> {
+    return this.#engine.transaction(async (tables) => {
+      const row = await tables
+        .selectFrom(this.#names.audit)
+        .selectAll()
+        .where('told_at', 'is', null)
+        .where('at', '>', now - newsMs)
+        .orderBy('id')
+        .limit(1)
+        .executeTakeFirst()
+      if (row === undefined || row.due_at > now) return null
+      await this.#update(tables, row.id, { due_at: now + leaseMs })
+      return toEvent(row)
+    })
+  }
+
+  async told(id: string, now: number): Promise<void> {
+    await this.#engine.run((database) => this.#update(database, id, { told_at: now }))
+  }
+
+  async postpone(id: string, dueAt: number): Promise<void> {
+    await this.#engine.run((database) => this.#update(database, id, { due_at: dueAt }))
+  }
+
+  async #update(
+    database: Kysely<Tables>,
+    id: string,
+    values: Partial<Pick<AuditRow, 'told_at' | 'due_at'>>,
+  ): Promise<void> {
+    await database.updateTable(this.#names.audit).set(values).where('id', '=', id).execute()
+  }
+
   async #ownerOf(database: Kysely<Tables>, resetId: string) {
     return database
       .selectFrom(this.#names.reset)
@@ -45,7 +81,7 @@ export async function insertEvent(
   await database
     .insertInto(names.audit)
     .values({
-      id: randomUUID(),
+      id: nextId(event.at),
       event: event.name,
       at: event.at,
       reset_id: event.resetId,
@@ -53,6 +89,30 @@ export async function insertEvent(
       subject_key: event.subjectKey,
       client: event.client,
       reason: event.reason,
+      told_at: null,
+      due_at: event.at,
     })
     .execute()
+}
+
+function toEvent(row: AuditRow): TrailEvent {
+  return {
+    id: row.id,
+    name: row.event,
+    at: row.at,
+    resetId: row.reset_id,
+    userId: row.user_id,
+    subjectKey: row.subject_key,
+    client: row.client,
+    reason: row.reason,
+  }
+}
+
+let made = 0
+
+/** Sorts by time, and within a millisecond of one process by the order it was made in. */
+function nextId(at: number): string {
+  made = (made + 1) % 36 ** 4
+  const place = made.toString(36).padStart(4, '0')
+  return `${at.toString(36).padStart(9, '0')}-${place}-${randomBytes(6).toString('hex')}`
 }

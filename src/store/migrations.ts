@@ -56,6 +56,7 @@ async function first(database: Kysely<never>, dialect: Dialect, prefix: string):
     [names.job, ['reset_id']],
     [names.job, ['ended_at']],
     [names.audit, ['at']],
+    [names.audit, ['told_at', 'id']],
     [names.audit, ['user_id', 'at']],
     [names.audit, ['subject_key', 'at']],
   ] as const) {
@@ -107,6 +108,8 @@ async function createAudit(database: Kysely<never>, dialect: Dialect, name: stri
     .addColumn('subject_key', 'text')
     .addColumn('client', 'text', (column) => column.notNull())
     .addColumn('reason', 'text', (column) => column.notNull())
+    .addColumn('told_at', dialect.timeType)
+    .addColumn('due_at', dialect.timeType, (column) => column.notNull())
     .modifyEnd(sql.raw(dialect.tableOptions))
     .execute()
 }

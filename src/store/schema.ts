@@ -52,10 +52,14 @@ export interface Tables {
     subject_key: string | null
     client: string
     reason: string
+    /** When the site's endpoint was told; and when it is to be tried next. */
+    told_at: number | null
+    due_at: number
   }
 }
 
 export type ResetRow = Selectable<Tables['password_reset']>
+export type AuditRow = Selectable<Tables['audit_event']>
 export type JobRow = Selectable<Tables['mail_job']>
 
 /** The tables' names in one database, typed as the tables they name. */

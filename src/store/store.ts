@@ -166,6 +166,21 @@ export interface Jobs {
 /** What has happened, for whoever has to find out later. */
 export interface Audit {
   add(event: RecoveryEvent): Promise<void>
+  /**
+   * Takes the oldest event that the site's endpoint has not been told of, for `leaseMs`; `null` when there is
+   * none, or it is somebody else's, or not due yet: those after it wait, so that they arrive in their order.
+   */
+  claimNext(now: number, leaseMs: Milliseconds): Promise<TrailEvent | null>
+  /** The endpoint has been told. */
+  told(id: string, now: number): Promise<void>
+  /** It could not be told; not to be tried before `dueAt`. */
+  postpone(id: string, dueAt: number): Promise<void>
+}
+
+/** An event as it was written down. */
+export interface TrailEvent extends RecoveryEvent {
+  /** Sorts in the order of the events. */
+  readonly id: string
 }
 
 export interface Store {
