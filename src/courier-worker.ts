@@ -11,7 +11,7 @@ const log: Log = { info: tell('info'), warn: tell('warn'), error: tell('error') 
 
 const hooks = hooksOf((event) => parentPort?.postMessage({ event } satisfies Report))
 
-const courier = await wireCourier(workerData as Config, { log, hooks })
+const courier = await wireCourier(workerData as Config, { log, hooks, isPublishing: false })
 courier.start()
 
 parentPort?.on('message', (order: Order) => {

@@ -39,6 +39,8 @@ export interface Overrides {
   readonly users?: Users
   readonly assetPath?: AssetPath
   readonly hooks?: Hooks
+  /** Default: events are published on the diagnostics channel. */
+  readonly isPublishing?: boolean
 }
 
 /** What both the requests and the courier need. */
@@ -71,8 +73,11 @@ export async function openCore(
 }
 
 /** Writes events to the store, and tells the host's hooks. */
-export function openTrail({ audit }: Store, { log = silentLog, hooks = {} }: Overrides): Trail {
-  return new Trail({ audit, log, hooks })
+export function openTrail(
+  { audit }: Store,
+  { log = silentLog, hooks = {}, isPublishing = true }: Overrides,
+): Trail {
+  return new Trail({ audit, log, hooks, isPublishing })
 }
 
 /** Tells the site's own endpoint, where it has one. */

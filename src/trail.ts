@@ -21,17 +21,26 @@ interface TrailParts {
   readonly audit: Audit
   readonly log: Log
   readonly hooks: Hooks
+  /** Whether this thread is the one that listeners are in. */
+  readonly isPublishing: boolean
 }
 
-// Whoever is refused again and again is told of once in a while: the trail must not be what a flood fills.
-const refusals: ReadonlySet<EventName> = new Set(['rejected', 'rate_limited'])
+// What one client can cause again and again is written down once in a while: the trail must not be what a
+// flood fills.
+const repeatable: ReadonlySet<EventName> = new Set([
+  'code_locked',
+  'expired',
+  'opened',
+  'rate_limited',
+  'rejected',
+])
 const quietMs = 10_000
 const mostRemembered = 10_000
 
 /** Writes events down, publishes them, and calls the host's hooks. */
 export class Trail implements Events {
   readonly #parts: TrailParts
-  readonly #refused = new Map<string, number>()
+  readonly #repeated = new Map<string, number>()
   readonly #underway = new Set<Promise<void>>()
 
   constructor(parts: TrailParts) {
@@ -39,18 +48,21 @@ export class Trail implements Events {
   }
 
   record(event: RecoveryEvent): void {
-    if (refusals.has(event.name) && this.#isRepeated(event)) return
+    if (repeatable.has(event.name) && this.#isRepeated(event)) return
     const { audit, log } = this.#parts
-    const writing = audit.add(event).catch((error: unknown) => {
-      log.error({ event: event.name, error: describeError(error) }, 'an event cannot be recorded')
-    })
+    const writing = audit
+      .add(event)
+      .catch((error: unknown) => {
+        log.error({ event: event.name, error: describeError(error) }, 'an event cannot be recorded')
+        return event
+      })
+      .then((written) => this.tell(written))
     this.#underway.add(writing)
     void writing.finally(() => this.#underway.delete(writing))
-    this.tell(event)
   }
 
   tell(event: RecoveryEvent): void {
-    channel(eventChannel).publish(event)
+    if (this.#parts.isPublishing) channel(eventChannel).publish(event)
     const hook = this.#parts.hooks[hookName(event.name)]
     if (hook === undefined) return
     // A host's mistake must not become the visitor's.
@@ -67,12 +79,12 @@ export class Trail implements Events {
     await Promise.all(this.#underway)
   }
 
-  #isRepeated({ name, client, reason, at }: RecoveryEvent): boolean {
-    const key = `${name} ${reason} ${client}`
-    const last = this.#refused.get(key)
+  #isRepeated({ name, client, reason, resetId, at }: RecoveryEvent): boolean {
+    const key = `${name} ${reason} ${client} ${resetId}`
+    const last = this.#repeated.get(key)
     if (last !== undefined && at >= last && at - last < quietMs) return true
-    if (this.#refused.size >= mostRemembered) this.#refused.clear()
-    this.#refused.set(key, at)
+    if (this.#repeated.size >= mostRemembered) this.#repeated.clear()
+    this.#repeated.set(key, at)
     return false
   }
 }

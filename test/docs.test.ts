@@ -2,21 +2,28 @@ import { execFileSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
+import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import type { Config } from '../src/config/config.ts'
 import { keyNamesAt } from '../src/config/keys.ts'
 import { loadConfig } from '../src/config/load.ts'
+import { eventNames } from '../src/events.ts'
+import { SqlStore } from '../src/store/sql.ts'
+import { openOwnSqlite } from '../src/store/sqlite.ts'
+import { hooksOf } from '../src/trail.ts'
 
 const documents = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
+  'SECURITY.md',
   'TRANSLATING.md',
+  'docs/events.md',
   'docs/json.md',
   'docs/templates.md',
 ]
-const env = { RECOVERY_SECRET: 'x'.repeat(32), SMTP_PASS: 'x' }
+const env = { RECOVERY_SECRET: 'x'.repeat(32), HOOK_SECRET: 'x'.repeat(32), SMTP_PASS: 'x' }
 
 const read = (document: string) => readFileSync(document, 'utf8')
 
@@ -42,10 +49,11 @@ function inFolder<T>(run: (folder: string) => T): T {
 /** The complete configuration that the README begins with. */
 const [complete = '', ...fragments] = blocksOfAll('yaml')
 
-/** What a fragment says, over the complete configuration. */
+/** What a fragment says, over the complete configuration, of a site that mails codes as well. */
 function loadFragment(fragment: string): Config {
   return inFolder((folder) => {
-    writeFileSync(join(folder, 'complete.yaml'), complete)
+    const codes = 'recovery: { methods: [link, code] }'
+    writeFileSync(join(folder, 'complete.yaml'), `${complete}\n${codes}\n`)
     const file = join(folder, 'config.yaml')
     writeFileSync(file, `imports: [complete.yaml]\n${fragment}`)
     return loadConfig(file, { env })
@@ -62,10 +70,10 @@ describe('the README', () => {
     })
   })
 
-  it('shows code that compiles', () => {
+  it('shows code that compiles, as do the other documents', () => {
     inFolder((folder) => {
-      const code = blocks('README.md', 'ts')
-      expect(code.length).toBeGreaterThan(0)
+      const code = blocksOfAll('ts')
+      expect(code.length).toBeGreaterThan(2)
       for (const [index, text] of code.entries()) writeFileSync(join(folder, `${index}.ts`), text)
       writeFileSync(
         join(folder, 'tsconfig.json'),
@@ -120,6 +128,59 @@ describe('JSON', () => {
   it('that openapi.yaml does not know is refused', () => {
     expect(isAnswer({ success: true, step: 'sent', message: 'x', data: {} })).toBe(false)
     expect(isAsked({ token: 'x' })).toBe(false)
+  })
+})
+
+describe('docs/events.md', () => {
+  it('names every event with its hook', () => {
+    const named = [...read('docs/events.md').matchAll(/^\| `(\w+)` \| `(on\w+)` \|/gm)]
+    expect(named.map(([, event]) => event)).toEqual([...eventNames])
+    const hooks = Object.keys(hooksOf(() => {}))
+    expect(named.map(([, , hook]) => hook)).toEqual(hooks)
+  })
+
+  it('shows a query that the store answers, and names every column', async () => {
+    const [query = ''] = blocks('docs/events.md', 'sql')
+    const folder = mkdtempSync('test/tmp-')
+    try {
+      const file = join(folder, 'store.db')
+      const store = await SqlStore.open(openOwnSqlite(`sqlite:${file}`), '')
+      const about = { resetId: 'r', client: '', reason: '', at: Date.now() }
+      const nobody = { ...about, name: 'requested', userId: null } as const
+      await store.audit.add({ ...nobody, subjectKey: 'alice' })
+      await store.audit.add({ ...nobody, subjectKey: 'bob' })
+      await store.audit.add({ ...about, name: 'changed', userId: '7', subjectKey: 'alice' })
+      await store.close()
+      const database = new Database(file)
+      const events = database.prepare(query).all() as { event: string }[]
+      const columns = database.prepare("select name from pragma_table_info('audit_event')").pluck()
+      const named = [...read('docs/events.md').matchAll(/^\| `(\w+)` \| [^`]/gm)]
+      expect(events.map(({ event }) => event).sort()).toEqual(['changed', 'requested'])
+      expect(named.map(([, column]) => column)).toEqual(expect.arrayContaining(columns.all()))
+      database.close()
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+})
+
+describe('SECURITY.md', () => {
+  const rows = [...read('SECURITY.md').matchAll(/^\|.*`test\/.*\|$/gm)].map(([row]) => row)
+
+  it('has a test for each promise', () => {
+    const [, promises = ''] = read('SECURITY.md').split(/^## What is (?:not )?promised$/m)
+    const lines = promises.split('\n').filter((line) => line.startsWith('| '))
+    expect(lines.slice(1)).toEqual(rows)
+    expect(rows.length).toBeGreaterThan(10)
+  })
+
+  it.each(rows)('names tests that there are: %.60s', (row) => {
+    for (const [, file = '', titles = ''] of row.matchAll(/`(test\/[^`]+)`([^`]*)/g)) {
+      const named = [...titles.matchAll(/“([^”]+)”/g)].map(([, title]) => title)
+      const code = read(file)
+      expect(named, file).not.toEqual([])
+      expect(named.filter((title) => !code.includes(`'${title}'`))).toEqual([])
+    }
   })
 })
 

@@ -4,6 +4,7 @@ import type { LimitedAct } from '../limit/limiter.ts'
 import { clientNetwork } from '../network.ts'
 import { isUnchanged } from '../proof/account.ts'
 import { linkHash } from '../proof/link.ts'
+import type { KeyRing } from '../proof/secret.ts'
 import type { Services } from '../services.ts'
 import type { Reset } from '../store/store.ts'
 import type { User } from '../user.ts'
@@ -77,11 +78,26 @@ function sameAddress(
 /** Counts what a client does: the page that tells it to wait, or `null` when it need not. */
 export async function refusalOf(
   act: LimitedAct,
-  { request }: Visit,
+  visit: Visit,
   { keys, limiter }: Services,
 ): Promise<ErrorPage | null> {
-  const client = keys.mac('client', clientNetwork(request.raw?.ip ?? ''))
-  const retryAfterMs = await limiter.take(act, client)
+  return waiting(await limiter.take(act, clientKey(visit, keys)))
+}
+
+/** The page that tells a client which has done too much already to wait, or `null`. Nothing is counted. */
+export async function pendingRefusalOf(
+  act: LimitedAct,
+  visit: Visit,
+  { keys, limiter }: Services,
+): Promise<ErrorPage | null> {
+  return waiting(await limiter.wait(act, clientKey(visit, keys)))
+}
+
+function clientKey({ request }: Visit, keys: KeyRing): string {
+  return keys.mac('client', clientNetwork(request.raw?.ip ?? ''))
+}
+
+function waiting(retryAfterMs: number): ErrorPage | null {
   return retryAfterMs > 0 ? failure('too-many-requests', { retryAfterMs }) : null
 }
 

@@ -6,7 +6,7 @@ import { readReference, showReference } from '../proof/reference.ts'
 import type { KeyRing } from '../proof/secret.ts'
 import type { Services } from '../services.ts'
 import type { Reset } from '../store/store.ts'
-import { type Live, liveAccount, provenFlow, refusalOf } from './guard.ts'
+import { type Live, liveAccount, pendingRefusalOf, provenFlow, refusalOf } from './guard.ts'
 import { failure, type Outcome, type Problem } from './outcome.ts'
 import type { Visit } from './visit.ts'
 
@@ -59,6 +59,9 @@ async function tryCode(
   services: Services,
 ): Promise<Live | Outcome> {
   const { config, clock, keys, limiter, resets } = services
+  // Before anything is compared: beyond its limit a client's right guess must count as little as its wrong ones.
+  const refusal = await pendingRefusalOf('bad-proof', visit, services)
+  if (refusal !== null) return refusal
   const pauseMs = await limiter.wait('wrong-code', everybody)
   if (pauseMs > 0) return failure('codes-off', { retryAfterMs: pauseMs })
   const { verdict, reset, lockedUntil } = await resets.tryCode({
@@ -87,7 +90,6 @@ function isRightCode(code: string, { id, tokenHash, code: state }: Reset, keys: 
 async function wrong(reset: Reset, visit: Visit, services: Services): Promise<Outcome> {
   const refusal = await refusalOf('bad-proof', visit, services)
   if (refusal !== null) return refusal
-  // Not what a client does beyond its own limit: else one could switch codes off for everybody.
   await services.limiter.take('wrong-code', everybody)
   const left = services.config.recovery.codeTries - (reset.code?.tries ?? 0)
   if (left <= 0) return locked(visit, reset)

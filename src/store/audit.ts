@@ -18,17 +18,19 @@ export class SqlAudit implements Audit {
     this.#names = names
   }
 
-  async add(event: RecoveryEvent): Promise<void> {
-    await this.#engine.run(async (database) => {
+  add(event: RecoveryEvent): Promise<RecoveryEvent> {
+    return this.#engine.run(async (database) => {
       const { resetId, userId, subjectKey } = event
       // The courier knows the recovery alone: whose it is stands there.
       const isNameless = resetId !== null && userId === null && subjectKey === null
-      const row = isNameless ? await this.#ownerOf(database, resetId) : undefined
-      await insertEvent(database, this.#names, {
+      const owner = isNameless ? await this.#ownerOf(database, resetId) : undefined
+      const whole = {
         ...event,
-        userId: row?.user_id ?? userId,
-        subjectKey: row?.subject_key ?? subjectKey,
-      })
+        userId: owner?.user_id ?? userId,
+        subjectKey: owner?.subject_key ?? subjectKey,
+      }
+      await insertEvent(database, this.#names, whole)
+      return whole
     })
   }
 

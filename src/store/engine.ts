@@ -19,6 +19,8 @@ export interface Dialect {
   tables(database: QueryExecutorProvider): Promise<readonly string[]>
   /** The names of the columns of one table or view, which must be there. */
   columns(database: QueryExecutorProvider, table: string): Promise<readonly string[]>
+  /** Lets go of what was deleted, where the engine keeps a log of its writes; what is in use may stay. */
+  forget(database: QueryExecutorProvider): Promise<void>
   /** Writes what stands there already: it fails where nothing can be written. */
   touch(database: QueryExecutorProvider): Promise<void>
 }

@@ -122,6 +122,9 @@ const dialect: EngineDialect = {
       select name from pragma_table_xinfo(${name}, ${schema}) where hidden <> 1 order by cid`
     return (await query.execute(database)).rows.map((row) => row.name)
   },
+  async forget(database) {
+    await sql`pragma wal_checkpoint(truncate)`.execute(database)
+  },
   async touch(database) {
     // An update of no rows would not do: SQLite asks for its journal only when a page is written.
     const { rows } = await sql<{ user_version: number }>`pragma user_version`.execute(database)

@@ -162,10 +162,10 @@ export interface Jobs {
   bury(id: string, now: number, error: string): Promise<void>
 }
 
-/** The durable state of the module: one implementation for every SQL engine. */
 /** What has happened, for whoever has to find out later. */
 export interface Audit {
-  add(event: RecoveryEvent): Promise<void>
+  /** Writes an event down; the answer names the owner of its recovery, where it did not. */
+  add(event: RecoveryEvent): Promise<RecoveryEvent>
   /**
    * Takes the oldest event that the site's endpoint has not been told of, for `leaseMs`; `null` when there is
    * none, or it is somebody else's, or not due yet: those after it wait, so that they arrive in their order.
@@ -183,6 +183,7 @@ export interface TrailEvent extends RecoveryEvent {
   readonly id: string
 }
 
+/** The durable state of the module: one implementation for every SQL engine. */
 export interface Store {
   readonly audit: Audit
   readonly resets: Resets
