@@ -7,12 +7,28 @@ import { parse } from 'node:querystring'
  * @throws {Error} with `statusCode` 400 for an escape that is not UTF-8.
  */
 export function parseForm(body: string): Record<string, unknown> {
-  try {
-    decodeURIComponent(body)
-  } catch {
-    throw badRequest('The form is not UTF-8')
-  }
+  // A form is ASCII; raw bytes that are no UTF-8 have become this mark on their way.
+  if (body.includes('\ufffd') || !isEncoded(body)) throw badRequest('The form is not UTF-8')
   return { ...parse(body) }
+}
+
+/**
+ * Lets a URL's query pass.
+ *
+ * @throws {Error} with `statusCode` 400 for an escape that is not UTF-8.
+ */
+export function checkQuery(url: string): void {
+  const start = url.indexOf('?')
+  if (start >= 0 && !isEncoded(url.slice(start))) throw badRequest('The query is not UTF-8')
+}
+
+function isEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /**

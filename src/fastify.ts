@@ -8,7 +8,7 @@ import type {
   FastifyRequest,
 } from 'fastify'
 import type { Action, JsonAction, Request, Response } from './action.ts'
-import { parseForm, parseJson } from './body.ts'
+import { checkQuery, parseForm, parseJson } from './body.ts'
 import type { Config, ConfigInput, Route } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
 import { methodsOf } from './config/routes.ts'
@@ -179,8 +179,9 @@ function prepareScope(app: FastifyInstance, config: Config): void {
     async (_: FastifyRequest, body: Buffer) => parseJson(body),
   )
   const headers = securityHeaders(config)
-  app.addHook('onRequest', async (_, reply) => {
+  app.addHook('onRequest', async (request, reply) => {
     reply.headers(headers)
+    checkQuery(request.url)
   })
 }
 

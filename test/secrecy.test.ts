@@ -1,5 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../src/config/load.ts'
 import { type Wired, wire } from '../src/wire.ts'
@@ -11,18 +10,6 @@ beforeEach(async () => {
   site = await Site.start()
 })
 afterEach(() => site.stop())
-
-describe('the database and what lies beside it', () => {
-  it('hold no token, no password and no address, at any time', async () => {
-    const emails = [accounts.alice.email, accounts.bob.email, 'nobody@site.example']
-    for (const email of emails) await site.visitor().post(route, { email })
-    const link = await site.mailedLink(accounts.alice.email)
-    expectNothingIn(files(), [...site.secrets, ...emails])
-    await site.reset(link)
-    await site.smtp.to(accounts.alice.email, 3)
-    expectNothingIn(files(), [...site.secrets, ...emails])
-  })
-})
 
 describe('the request', () => {
   const emails = {
@@ -66,19 +53,6 @@ describe('the request', () => {
     }
   })
 })
-
-function files(): string[] {
-  const names = readdirSync(site.folder).filter((name) => name.startsWith('store.db'))
-  expect(names.length).toBeGreaterThanOrEqual(2)
-  return names.map((name) => join(site.folder, name))
-}
-
-function expectNothingIn(names: readonly string[], texts: readonly string[]): void {
-  for (const name of names) {
-    const bytes = readFileSync(name)
-    for (const text of texts) expect(bytes.includes(text), `${name}: ${text}`).toBe(false)
-  }
-}
 
 /**
  * How many transactions the write-ahead log holds: in a frame that ends one, the header's second word is

@@ -88,66 +88,6 @@ describe('every answer has the security headers', () => {
   })
 })
 
-describe('a body', () => {
-  it.each([
-    [
-      'of 16 KiB and one byte',
-      'application/x-www-form-urlencoded',
-      `email=${'x'.repeat(16_379)}`,
-      413,
-    ],
-    ['that is not quite a form', 'application/x-www-form', 'email=alice@site.example', 415],
-    ['of another type', 'text/xml', '<a/>', 415],
-    ['that is empty', 'application/x-www-form-urlencoded', '', 400],
-  ])('%s is refused with a page', async (_, type, body, status) => {
-    const page = await site.visitor().post(route, body, { 'content-type': type })
-    expect(page.status).toBe(status)
-    expect(page.step).not.toBe('')
-    expect(site.rows('select * from mail_job')).toEqual([])
-  })
-
-  it.each(['email[]=a@b.example', 'email[$ne]=a', 'email.x=a', '__proto__[x]=1&constructor=2'])(
-    'with the strange field %s is a form without an address',
-    async (body) => {
-      const page = await site.visitor().post(route, body)
-      expect([page.status, page.step]).toEqual([400, 'form'])
-    },
-  )
-})
-
-describe('a form that is not UTF-8', () => {
-  it.each(['email=%zz', 'a%', 'password=caf%E9%20and%20more&token=x'])(
-    'is refused whole: %s',
-    async (body) => {
-      const page = await site.visitor().post(route, body)
-      expect([page.status, page.reason]).toEqual([400, 'bad-request'])
-    },
-  )
-})
-
-describe('methods', () => {
-  it.each(['PUT', 'DELETE', 'PATCH', 'OPTIONS', 'TRACE'])(
-    '%s is not allowed, to nobody from anywhere',
-    async (method) => {
-      const answer = await raw(
-        `${method} ${route} HTTP/1.1\r\nHost: x\r\nOrigin: https://evil.example\r\nConnection: close\r\n\r\n`,
-      )
-      expect(answer).toMatch(/^HTTP\/1.1 405 /)
-      expect(answer).toMatch(/allow: GET, HEAD, POST/i)
-      expect(answer).not.toMatch(/access-control/i)
-    },
-  )
-})
-
-describe('the well-known address', () => {
-  it('leads password managers to the form', async () => {
-    const page = await site.visitor().get('/.well-known/change-password')
-    expect([page.status, page.headers.get('location')]).toEqual([302, route])
-    const path = '/.well-known/resource-that-should-not-exist-whose-status-code-should-not-be-200'
-    expect((await site.visitor().get(path)).status).toBe(404)
-  })
-})
-
 describe('assets', () => {
   it('are named by their content and may be kept for ever', async () => {
     const visitor = site.visitor()
@@ -169,12 +109,6 @@ describe('assets', () => {
 })
 
 describe('health', () => {
-  it('is whether the process lives, readiness whether it can work', async () => {
-    const visitor = site.visitor()
-    expect((await visitor.get('/health')).body).toBe('{"status":"ok"}')
-    expect((await visitor.get('/ready')).body).toBe('{"status":"ok","store":"ok","mail":"ok"}')
-  })
-
   it('shows a mail server that is away, and has said so at its start', async () => {
     await site.server?.close()
     await site.smtp.stop()
@@ -317,20 +251,6 @@ describe('a site’s own files', () => {
     expect(site.smtp.mails[0]?.mail.subject).toMatch(/^Own [A-Z][2-9A-Z]{3}-/)
   })
 
-  it('that are broken show the error page, and the visitor none of the template', async () => {
-    await own({ 'forgot.eta': onlyIn('fr', '<%= it.no.such.thing %>') })
-    const page = await site.visitor().get(`${route}?lang=fr`)
-    expect([page.status, page.reason]).toEqual([500, 'internal'])
-    expect(page.body).not.toContain('such')
-  })
-
-  it('that break the error page itself leave a plain one', async () => {
-    await own({ 'layout.eta': onlyIn('fr', '<%= it.no.such.thing %>') })
-    const page = await site.visitor().get(`${route}?lang=fr`)
-    expect([page.status, page.step, page.reason]).toEqual([500, 'error', 'internal'])
-    expect(page.headers.get('content-security-policy')).toContain("default-src 'none'")
-  })
-
   it('cannot be reached from outside, and reach nowhere outside', async () => {
     await own({ 'forgot.eta': onlyIn('fr', "<%~ include('../../../../etc/passwd') %>") })
     expect((await site.visitor().get(`${route}?lang=fr`)).status).toBe(500)
@@ -370,64 +290,6 @@ describe('behind a proxy', () => {
     expect((await from('203.0.113.2')).status).toBe(429)
     expect(site.logLines.filter((line) => line.includes('server.trustProxy'))).toHaveLength(1)
   })
-})
-
-describe('under https', () => {
-  it('the cookie can come from this host alone, and browsers stay with https', async () => {
-    await site.server?.close()
-    site.config = { ...site.config, site: { name: 'Riverside', url: 'https://site.example' } }
-    await site.listen()
-    const page = await site.visitor().post(route, { email: alice.email })
-    expect(page.headers.get('set-cookie')).toMatch(
-      /^__Host-forgot=[\w-]+; Max-Age=3600; Path=\/; HttpOnly; Secure; SameSite=Lax$/,
-    )
-    expect(page.headers.get('strict-transport-security')).toBe('max-age=31536000')
-    const [mail] = await site.smtp.to(alice.email)
-    expect(mail?.mail.text).toContain(`https://site.example${route}?token=`)
-  })
-})
-
-describe('with the password asked for twice', () => {
-  it('the two must be the same, and are compared as they are hashed', async () => {
-    await site.server?.close()
-    site.config = { ...site.config, password: { cost: 4, confirm: true } }
-    await site.listen()
-    const visitor = site.visitor()
-    const form = await visitor.follow(await visitor.get(await site.mailedLink(alice.email)))
-    expect(form.body).toContain('name="confirm"')
-    const csrf = form.field('csrf')
-    const differing = await visitor.post(route, {
-      password: newPassword,
-      confirm: `${newPassword}x`,
-      csrf,
-    })
-    expect([differing.status, differing.reason]).toEqual([400, 'password-mismatch'])
-    const twice = new URLSearchParams([
-      ['password', newPassword],
-      ['confirm', newPassword],
-      ['confirm', newPassword],
-      ['csrf', csrf],
-    ])
-    expect((await visitor.post(route, twice.toString())).reason).toBe('password-mismatch')
-    const composed = 'une phrase secrète à retenir'
-    const answer = await visitor.post(route, {
-      password: composed.normalize('NFD'),
-      confirm: composed,
-      csrf,
-    })
-    expect(answer.status).toBe(303)
-    expect(site.hasPassword(alice.email, composed)).toBe(true)
-  })
-})
-
-it('shows the default policy before anybody types', async () => {
-  const visitor = site.visitor()
-  const form = await visitor.follow(await visitor.get(await site.mailedLink(alice.email)))
-  expect(form.body).toContain('At least 15 characters')
-  expect(form.body).toContain('passwordrules="minlength: 15; maxlength: 72; allowed: unicode"')
-  expect(form.body).toMatch(/id="password"[^>]*type="password"[^>]*autocomplete="new-password"/)
-  expect(form.body).toMatch(/id="username"[^>]*autocomplete="username"[^>]*readonly/)
-  expect(form.body).not.toMatch(/\b(?:maxlength|pattern|onpaste)=/)
 })
 
 it('stops at once, whatever connections are open', async () => {

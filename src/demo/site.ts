@@ -75,8 +75,14 @@ export class DemoSite {
     const isRight = await compare(password, (account ?? nobody).password)
     if (account === null || !isRight) return this.#loginPage(email, true)
     const id = randomId()
-    this.#database.prepare('insert into sessions (id, user_id) values (?, ?)').run(id, account.id)
-    return redirect('/', sessionCookie(id))
+    // Only if the password is still the one that was compared: while that took its time it may have been changed,
+    // and the sessions of the old one have been ended.
+    const { changes } = this.#database
+      .prepare(
+        'insert into sessions (id, user_id) select ?, id from users where id = ? and password = ?',
+      )
+      .run(id, account.id, account.password)
+    return changes === 0 ? this.#loginPage(email, true) : redirect('/', sessionCookie(id))
   }
 
   async #logout(request: ServerRequest): Promise<Response> {
