@@ -1,14 +1,14 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, expect, it } from 'vitest'
-import { eventNames, type RecoveryEvent } from '../src/events.ts'
-import { forgotPassword } from '../src/fastify.ts'
-import { eventChannel, type Hooks, hooksOf } from '../src/trail.ts'
-import { hours, minutes } from './support/clock.ts'
-import { accounts, newPassword, route, Site } from './support/site.ts'
-import { codeIn, linkIn } from './support/smtp.ts'
-import { Visitor } from './support/visitor.ts'
-import { eventually, freePort } from './support/wait.ts'
+import { eventNames, type RecoveryEvent } from '../../src/events.ts'
+import { forgotPassword } from '../../src/fastify.ts'
+import { eventChannel, type Hooks, hooksOf } from '../../src/trail.ts'
+import { hours, minutes } from '../support/clock.ts'
+import { accounts, newPassword, route, Site } from '../support/site.ts'
+import { codeIn, linkIn } from '../support/smtp.ts'
+import { Visitor } from '../support/visitor.ts'
+import { eventually, freePort } from '../support/wait.ts'
 
 const { alice } = accounts
 
@@ -60,7 +60,7 @@ async function liveThrough(): Promise<void> {
   await recorded('send_failed')
 }
 
-it('records one of each, with whom and why, and no address', async () => {
+it('M6 records one of each, with whom and why, and no address', async () => {
   site = await Site.start({
     recovery: { methods: ['link', 'code'] },
     limits: { perAccount: '1/60s', badProofs: '6/15m' },
