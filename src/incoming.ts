@@ -46,7 +46,7 @@ export function toRequest(incoming: Incoming, reading: Reading = openReading): R
 }
 
 /** `json` for a route or a body of it, or a client that likes it better than HTML (RFC 9110 §12.5.1). */
-export function formatOf(
+function formatOf(
   { headers }: Pick<Incoming, 'headers'>,
   format: Route['format'] = null,
 ): 'html' | 'json' {

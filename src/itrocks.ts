@@ -36,10 +36,11 @@ export class Forgot<T extends User = User> extends Action<T> {
   /** @throws {ForgotError} when the configuration, or what it names, cannot be used. */
   async html(request: Request<T> | Request): Promise<Response> {
     const { wired, headers, forgot } = await this.#start()
-    const asset = findAsset(field(normalized(request).request, 'asset'), wired.assets)
+    const read = normalized(request)
+    const asset = findAsset(field(read.request, 'asset'), wired.assets)
     if (asset !== null)
       return new Response(Buffer.from(asset.body), 200, assetHeaders(asset, headers))
-    return withHeaders(await forgot.html(normalized(request)), headers)
+    return withHeaders(await forgot.html(read), headers)
   }
 
   /** @throws {ForgotError} when the configuration, or what it names, cannot be used. */

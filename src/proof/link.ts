@@ -10,7 +10,7 @@ export function newLinkHash(ring: KeyRing, resetId: string): string {
 
 /** The token that belongs to a stored hash, whichever secret made it; `null` once that one is retired. */
 export function linkToken(ring: KeyRing, resetId: string, tokenHash: string): string | null {
-  return ring.macs('link', resetId)[linkSecretIndex(ring, resetId, tokenHash)] ?? null
+  return ring.macs('link', resetId).find((token) => digest(token) === tokenHash) ?? null
 }
 
 /** Which secret of the ring a row was made with: its place, or -1 once it is retired. */

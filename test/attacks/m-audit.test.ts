@@ -3,6 +3,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import { afterEach, expect, it } from 'vitest'
 import { eventNames, type RecoveryEvent } from '../../src/events.ts'
 import { forgotPassword } from '../../src/fastify.ts'
+import type { AuditRow } from '../../src/store/schema.ts'
 import { eventChannel, type Hooks, hooksOf } from '../../src/trail.ts'
 import { hours, minutes } from '../support/clock.ts'
 import { accounts, newPassword, route, Site } from '../support/site.ts'
@@ -12,20 +13,10 @@ import { eventually, freePort } from '../support/wait.ts'
 
 const { alice } = accounts
 
-interface Row {
-  event: string
-  at: number
-  reset_id: string | null
-  user_id: string | null
-  subject_key: string | null
-  client: string
-  reason: string
-}
-
 let site: Site
 afterEach(() => site.stop())
 
-const trail = () => site.rows<Row>('select * from audit_event order by at, rowid')
+const trail = () => site.rows<AuditRow>('select * from audit_event order by at, rowid')
 const recorded = (event: string) =>
   eventually(() =>
     trail()
@@ -83,7 +74,13 @@ it('records the same for an address without an account', async () => {
   await site.visitor().post(route, { email: alice.email })
   await site.visitor().post(route, { email: 'nobody@site.example' })
   const [known, unknown] = trail().filter((row) => row.event === 'requested')
-  const shape = (row: Row | undefined) => ({ ...row, id: '', at: 0, reset_id: '', subject_key: '' })
+  const shape = (row: AuditRow | undefined) => ({
+    ...row,
+    id: '',
+    at: 0,
+    reset_id: '',
+    subject_key: '',
+  })
   expect(shape(unknown)).toEqual(shape(known))
 })
 
