@@ -3,15 +3,24 @@ import { Worker } from 'node:worker_threads'
 import type { Config } from './config/config.ts'
 import type { Events, RecoveryEvent } from './events.ts'
 import { describeError, type Log } from './log.ts'
-import type { Delivery } from './mail/courier.ts'
+import type { Deliverer } from './mail/courier.ts'
+import type { MailOutcome } from './mail/delivery.ts'
+import type { Metrics } from './metrics.ts'
 
 /** What the thread is told. */
 export type Order = 'wake' | 'stop'
 
-/** What the thread reports: a line of the log, or an event that it has written down. */
+/** What the thread reports: a line of the log, what became of a mail, or an event that it has written down. */
 export type Report =
+  | { readonly outcome: MailOutcome }
   | { readonly level: keyof Log; readonly data: object; readonly message: string }
   | { readonly event: RecoveryEvent }
+
+export interface ThreadParts {
+  readonly log: Log
+  readonly events: Events
+  readonly metrics: Metrics
+}
 
 const restartMs = 1000
 const patienceMs = 9000
@@ -21,17 +30,19 @@ const patienceMs = 9000
  * an address without an account does not cost: on the event loop of the requests, whoever asks again and
  * again could feel them, and tell which addresses have accounts.
  */
-export class CourierThread implements Delivery {
+export class CourierThread implements Deliverer {
   readonly #config: Config
   readonly #log: Log
   readonly #events: Events
+  readonly #metrics: Metrics
   #worker: Worker | null = null
   #isStopping = false
 
-  constructor(config: Config, log: Log, events: Events) {
+  constructor(config: Config, { log, events, metrics }: ThreadParts) {
     this.#config = config
     this.#log = log
     this.#events = events
+    this.#metrics = metrics
   }
 
   start(): void {
@@ -65,7 +76,8 @@ export class CourierThread implements Delivery {
   }
 
   #pass(report: Report): void {
-    if ('event' in report) this.#events.tell(report.event)
+    if ('outcome' in report) this.#metrics.countMail(report.outcome)
+    else if ('event' in report) this.#events.tell(report.event)
     else this.#log[report.level](report.data, report.message)
   }
 

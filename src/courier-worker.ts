@@ -2,6 +2,8 @@ import { parentPort, workerData } from 'node:worker_threads'
 import type { Config } from './config/config.ts'
 import type { Order, Report } from './courier-thread.ts'
 import type { Log } from './log.ts'
+import type { MailOutcome } from './mail/delivery.ts'
+import { Metrics } from './metrics.ts'
 import { hooksOf } from './trail.ts'
 import { wireCourier } from './wire.ts'
 
@@ -11,7 +13,15 @@ const log: Log = { info: tell('info'), warn: tell('warn'), error: tell('error') 
 
 const hooks = hooksOf((event) => parentPort?.postMessage({ event } satisfies Report))
 
-const courier = await wireCourier(workerData as Config, { log, hooks, isPublishing: false })
+/** Counts there and not here. */
+class RemoteMetrics extends Metrics {
+  override countMail(outcome: MailOutcome): void {
+    parentPort?.postMessage({ outcome } satisfies Report)
+  }
+}
+
+const overrides = { log, hooks, isPublishing: false }
+const { courier } = await wireCourier(workerData as Config, overrides, new RemoteMetrics())
 courier.start()
 
 parentPort?.on('message', (order: Order) => {

@@ -35,6 +35,8 @@ export interface ForgotPasswordOptions {
   readonly users?: Users
   /** Called with what happens, after it has: `onRequested`, `onSent`, `onChanged` and so on. */
   readonly hooks?: Hooks
+  /** `false` where `forgot-password courier` delivers the mails; default: `true`. */
+  readonly courier?: boolean
 }
 
 // Enough for a password of 1024 characters of four bytes, each percent-encoded.
@@ -46,9 +48,10 @@ const forgotPassword: FastifyPluginAsync<ForgotPasswordOptions> = async (app, op
     const message = `register without the prefix ${app.prefix}: the paths are those of routes in the configuration`
     throw new ForgotError('ERR_FORGOT_CONFIG', message)
   }
-  const { config: from = 'config.yaml', users, hooks = {} } = options
+  const { config: from = 'config.yaml', users, hooks = {}, courier: isDelivering = true } = options
   const config = loadConfig(from, { hasUsers: users !== undefined })
-  await mountForgot(app, await wire(config, { log: app.log, hooks, ...(users ? { users } : {}) }))
+  const overrides = { log: app.log, hooks, isDelivering, ...(users ? { users } : {}) }
+  await mountForgot(app, await wire(config, overrides))
 }
 
 // Without fastify-plugin, so that parsers, hooks and error pages stay in a scope of their own.
@@ -154,8 +157,7 @@ function mountWellKnown(app: FastifyInstance, config: Config, path: string): voi
   app.get(path, freeRoute, async (_, reply) => reply.redirect(config.route, 302))
 }
 
-function mountMailbox(app: FastifyInstance, wired: Wired, mailbox: Mailbox): void {
-  const { templates, assets } = wired
+function mountMailbox(app: FastifyInstance, { assets, templates }: Wired, mailbox: Mailbox): void {
   mountAssets(app, [assets.demo])
   const styles = [assets.style.path, assets.demo.path]
   mount(app, '/dev/mailbox', new MailboxPages(mailbox, templates, styles))

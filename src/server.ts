@@ -6,11 +6,14 @@ import { DemoSite } from './demo/site.ts'
 import { ForgotError } from './errors.ts'
 import { answerError, mount, mountForgot } from './fastify.ts'
 import type { Forgot } from './forgot.ts'
+import { mountHealth } from './health.ts'
 import { describeRequest } from './incoming.ts'
 import { describeError } from './log.ts'
 import type { Overrides } from './parts.ts'
+import { inspectOwnFiles } from './rehearsal.ts'
+import { loadAssets } from './respond/assets.ts'
 import { securityHeaders } from './security.ts'
-import { type Wired, wire } from './wire.ts'
+import { type Wired, wire, wireCourier } from './wire.ts'
 
 /** Parts that take the place of those the configuration would choose. */
 export interface ServerOverrides extends Overrides {
@@ -33,11 +36,7 @@ export async function createServer(
   let forgot: Forgot | null = null
   const headers = securityHeaders(config)
   const app: FastifyInstance = fastify({
-    logger: {
-      level: logLevel(config),
-      serializers: { req: describeRequest, err: describeError },
-      ...(logStream === undefined ? {} : { stream: logStream }),
-    },
+    logger: { ...logger(config), ...(logStream === undefined ? {} : { stream: logStream }) },
     trustProxy: config.server.trustProxy,
     // Fastify's own default is to wait for ever for the rest of a request.
     requestTimeout: requestTimeoutMs,
@@ -55,14 +54,17 @@ export async function createServer(
   const mounted = await mountForgot(app, wired)
   forgot = mounted
   app.setNotFoundHandler((request, reply) => answerError(mounted, 'not-found', request, reply))
-  mountHealth(app, wired)
+  mountHealth(app, wired.health)
   if (config.users === null) mountDemo(app, wired)
   return app
 }
 
-/** The demo is looked at by a person: a line for each request would hide what it says. */
-function logLevel({ users, log }: Config): string {
-  return users === null && log.level === 'info' ? 'warn' : log.level
+function logger({ users, log }: Config) {
+  return {
+    // The demo is looked at by a person: a line for each request would hide what it says.
+    level: users === null && log.level === 'info' ? 'warn' : log.level,
+    serializers: { req: describeRequest, err: describeError },
+  }
 }
 
 /**
@@ -70,17 +72,43 @@ function logLevel({ users, log }: Config): string {
  *
  * @throws {ForgotError} `ERR_FORGOT_LISTEN` when the port is taken or may not be opened.
  */
-export async function serve(config: Config): Promise<FastifyInstance> {
-  const app = await createServer(config)
-  const { host, port } = config.server
+export async function serve(config: Config, overrides: ServerOverrides = {}): Promise<void> {
+  const app = await createServer(config, overrides)
+  await listen(app, config.server)
+  stopOnSignals(app)
+}
+
+/**
+ * Delivers mails until SIGTERM or SIGINT, for servers that do not: no pages, and `/health`, `/ready` and
+ * `/metrics` only where a port is given for them.
+ *
+ * @throws {ForgotError} when a database, a template or a language cannot be used, or the port not opened.
+ */
+export async function serveCourier(config: Config, port: number | null): Promise<void> {
+  const app: FastifyInstance = fastify({ logger: logger(config) })
+  const { core, courier, health } = await wireCourier(config, { log: app.log })
+  const notes = await inspectOwnFiles({ config, ...core }, loadAssets(config, core.templates))
+  for (const note of notes) app.log.warn(note)
+  mountHealth(app, health)
+  app.addHook('onReady', async () => courier.start())
+  app.addHook('onClose', () => courier.stop())
+  if (port === null) await app.ready()
+  else await listen(app, { host: config.server.host, port })
+  stopOnSignals(app)
+  void health.mail.warn(app.log)
+}
+
+async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }) {
   try {
     await app.listen({ host, port })
   } catch (cause) {
     await app.close()
     throw listenError(host, port, cause as NodeJS.ErrnoException)
   }
+}
+
+function stopOnSignals(app: FastifyInstance): void {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app, signal))
-  return app
 }
 
 // Z18: ten seconds for what is under way; a mail that takes longer keeps its place in the queue.
@@ -128,25 +156,6 @@ function listenError(host: string, port: number, cause: NodeJS.ErrnoException): 
   const reason = why[cause.code ?? ''] ?? cause.message
   return new ForgotError('ERR_FORGOT_LISTEN', `${host}:${port} cannot be listened on: ${reason}`, {
     cause,
-  })
-}
-
-function mountHealth(app: FastifyInstance, wired: Wired): void {
-  app.get('/health', async (_, reply) =>
-    reply.header('cache-control', 'no-store').send({ status: 'ok' }),
-  )
-  app.get('/ready', async (_, reply) => {
-    const [store, mail] = await Promise.all([
-      wired.store.check().then(
-        () => true,
-        () => false,
-      ),
-      wired.mail.failure().then((failure) => failure === null),
-    ])
-    const word = (isUp: boolean) => (isUp ? 'ok' : 'down')
-    const status = word(store && mail) === 'ok' ? 'ok' : 'unavailable'
-    reply.code(status === 'ok' ? 200 : 503).header('cache-control', 'no-store')
-    return reply.send({ status, store: word(store), mail: word(mail) })
   })
 }
 

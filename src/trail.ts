@@ -21,6 +21,7 @@ interface TrailParts {
   readonly audit: Audit
   readonly log: Log
   readonly hooks: Hooks
+  readonly count: (name: EventName) => void
   /** Whether this thread is the one that listeners are in. */
   readonly isPublishing: boolean
 }
@@ -62,6 +63,7 @@ export class Trail implements Events {
   }
 
   tell(event: RecoveryEvent): void {
+    this.#parts.count(event.name)
     if (this.#parts.isPublishing) channel(eventChannel).publish(event)
     const hook = this.#parts.hooks[hookName(event.name)]
     if (hook === undefined) return

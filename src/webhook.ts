@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import type { Clock } from './clock.ts'
 import { describeError, type Log } from './log.ts'
-import type { Delivery } from './mail/courier.ts'
+import type { Deliverer } from './mail/courier.ts'
 import type { Audit, TrailEvent } from './store/store.ts'
 import type { Milliseconds } from './units.ts'
 
@@ -24,7 +24,7 @@ const retriesMs: readonly Milliseconds[] = [1000, 5000, 15_000, 30_000]
  * other, and signed as Standard Webhooks has it (webhook-id, webhook-timestamp, webhook-signature). Events wait
  * in the store while the endpoint is away, for a day at most.
  */
-export class Webhook implements Delivery {
+export class Webhook implements Deliverer {
   readonly #parts: WebhookParts
   #timer: NodeJS.Timeout | null = null
   #running: Promise<void> | null = null

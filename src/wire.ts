@@ -1,21 +1,21 @@
 import type { Config, ResponseShape } from './config/config.ts'
-import { CourierThread } from './courier-thread.ts'
-import type { Events } from './events.ts'
+import { CourierThread, type ThreadParts } from './courier-thread.ts'
 import { Forgot } from './forgot.ts'
+import type { Health } from './health.ts'
 import { silentLog } from './log.ts'
-import type { Delivery } from './mail/courier.ts'
+import type { Deliverer } from './mail/courier.ts'
 import { Mailbox } from './mail/mailbox.ts'
 import { Reachability } from './mail/mailer.ts'
+import { type CourierReports, makeCourier, openMailer } from './mail-parts.ts'
+import { Metrics } from './metrics.ts'
 import { checkNode } from './node.ts'
 import { Opened } from './opened.ts'
 import {
   type Core,
-  makeCourier,
   makeWebhook,
   type Overrides,
   openCore,
   openLimiter,
-  openMailer,
   openPasswords,
   openTrail,
 } from './parts.ts'
@@ -25,7 +25,6 @@ import { Pages, type Render } from './respond/html.ts'
 import { JsonBodies } from './respond/json.ts'
 import type { Services } from './services.ts'
 import { Pruner } from './store/pruner.ts'
-import type { Store } from './store/store.ts'
 import type { Templates } from './templates.ts'
 
 /** Everything a configuration asks for, connected and ready to start. */
@@ -34,8 +33,7 @@ export interface Wired {
   readonly services: Services
   /** Where mails are kept when no mail server is configured; else `null`. */
   readonly mailbox: Mailbox | null
-  readonly mail: Reachability
-  readonly store: Store
+  readonly health: Health
   readonly templates: Templates
   readonly assets: Assets
   /**
@@ -56,7 +54,7 @@ export interface Wired {
  */
 export async function wire(config: Config, overrides: Overrides = {}): Promise<Wired> {
   checkNode()
-  const { log = silentLog } = overrides
+  const { log = silentLog, isDelivering = true } = overrides
   const opened = new Opened()
   try {
     const core = await openCore(config, overrides, opened)
@@ -67,8 +65,9 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
     const passwords = opened.add(openPasswords(config, overrides))
     const mailer = opened.add(openMailer(config))
     const mail = new Reachability(mailer)
-    const events = opened.add(openTrail(store, overrides))
-    const delivery = await chooseDelivery(config, overrides, core, events)
+    const metrics = new Metrics()
+    const events = opened.add(openTrail(store, overrides, (name) => metrics.countEvent(name)))
+    const delivery = chooseDeliverer(config, overrides, core, { log, events, metrics })
     const pruner = new Pruner({ store, clock, log, keepMs: retentionMs(config) })
     const limiter = overrides.limiter ?? opened.add(openLimiter(config))
     const byTemplates: Render = (template, view) => templates.render(template, view)
@@ -79,8 +78,7 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
       config,
       services,
       mailbox: mailer instanceof Mailbox ? mailer : null,
-      mail,
-      store,
+      health: { config, clock, store, mail, metrics, isDelivering },
       templates,
       assets,
       forgot: ({ render = byTemplates, shape = null } = {}) =>
@@ -91,7 +89,7 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
       start: () => {
         delivery.start()
         pruner.start()
-        void mail.warn(log)
+        if (isDelivering) void mail.warn(log)
       },
       close: async () => {
         await pruner.stop()
@@ -105,18 +103,35 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
   }
 }
 
+/** The courier without the pages. */
+export interface WiredCourier {
+  readonly core: Core
+  readonly courier: Deliverer
+  readonly health: Health
+}
+
 /**
  * The courier alone, with connections of its own: for a thread, or a process, beside the server's.
  *
+ * @param counter Told what becomes of each mail, and what happens.
  * @throws {ForgotError} when a database, a template or a language cannot be used.
  */
-export async function wireCourier(config: Config, overrides: Overrides = {}): Promise<Delivery> {
+export async function wireCourier(
+  config: Config,
+  overrides: Overrides = {},
+  metrics: Metrics = new Metrics(),
+): Promise<WiredCourier> {
+  checkNode()
   const opened = new Opened()
   try {
     const core = await openCore(config, overrides, opened)
-    const events = opened.add(openTrail(core.store, overrides))
-    const courier = makeCourier(config, overrides, core, events, opened)
-    return asOne([courier, makeWebhook(config, overrides, core)], opened)
+    const events = opened.add(openTrail(core.store, overrides, (name) => metrics.countEvent(name)))
+    const mail = new Reachability(opened.add(openMailer(config)))
+    return {
+      core,
+      courier: deliverHere(config, overrides, core, { events, metrics }, opened),
+      health: { config, clock: core.clock, store: core.store, mail, metrics, isDelivering: true },
+    }
   } catch (error) {
     await opened.close()
     throw error
@@ -124,23 +139,32 @@ export async function wireCourier(config: Config, overrides: Overrides = {}): Pr
 }
 
 /** In a thread of its own, unless parts are given that cannot leave this one. */
-async function chooseDelivery(
+function chooseDeliverer(
   config: Config,
   overrides: Overrides,
   core: Core,
-  events: Events,
-): Promise<Delivery> {
-  const { clock, log = silentLog, users } = overrides
-  if (clock === undefined && users === undefined) {
-    return new CourierThread(config, log, events)
-  }
+  parts: ThreadParts,
+): Deliverer {
+  const { clock, users, isDelivering = true } = overrides
   const opened = new Opened()
-  const courier = makeCourier(config, overrides, core, events, opened)
+  if (!isDelivering) return asOne([], opened)
+  if (clock === undefined && users === undefined) return new CourierThread(config, parts)
+  return deliverHere(config, overrides, core, parts, opened)
+}
+
+function deliverHere(
+  config: Config,
+  overrides: Overrides,
+  core: Core,
+  reports: CourierReports,
+  opened: Opened,
+): Deliverer {
+  const courier = makeCourier(config, overrides, core, reports, opened)
   return asOne([courier, makeWebhook(config, overrides, core)], opened)
 }
 
 /** What delivers, as one; it lets go of what it alone uses. */
-function asOne(deliveries: readonly (Delivery | null)[], opened: Opened): Delivery {
+function asOne(deliveries: readonly (Deliverer | null)[], opened: Opened): Deliverer {
   const all = deliveries.filter((each) => each !== null)
   return {
     start: () => {

@@ -65,7 +65,7 @@ describe('the README', () => {
     inFolder((folder) => {
       const file = join(folder, 'config.yaml')
       writeFileSync(file, complete)
-      expect(loadConfig(file, { env }).smtp.pass).toBe('x')
+      expect(loadConfig(file, { env }).smtp.relays).toMatchObject([{ pass: 'x' }])
       expect(() => loadConfig(file, { env: {} })).toThrow(/RECOVERY_SECRET is not set: make one/)
     })
   })

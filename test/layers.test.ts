@@ -31,6 +31,7 @@ const ports = [
   'mail/mailer',
   'password/passwords',
   'store/code',
+  'store/mail',
   'store/store',
   'users/users',
 ]
@@ -47,7 +48,10 @@ const rules: Readonly<Record<string, Rule>> = {
   origin: { imports: ['action'] },
   templates: { imports: ['errors', 'html'], packages: ['eta', 'yaml'] },
   security: { imports: ['config/config'], packages: ['helmet'] },
-  config: { imports: ['errors', 'nearest', 'network', 'units'], packages: ['yaml', 'zod'] },
+  config: {
+    imports: ['address', 'errors', 'nearest', 'network', 'units'],
+    packages: ['yaml', 'zod'],
+  },
   locale: {
     imports: ['errors', 'html', 'nearest', 'config/config', 'templates'],
     packages: ['yaml'],
@@ -72,6 +76,7 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: ['html-to-text'],
   },
   'mail/envelope': { imports: ['address', ...ports], packages: ['nodemailer'] },
+  'mail/sendmail': { imports: [...ports], packages: ['nodemailer'] },
   'mail/smtp': { imports: [...leaves, ...ports], packages: ['nodemailer'] },
   'mail/mailbox': { imports: [...ports], packages: ['nodemailer', 'postal-mime'] },
   services: { imports: [...leaves, ...ports, 'locale', 'proof'] },
@@ -117,9 +122,27 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   // The only file that knows which implementations there are, and the thread that it starts.
   parts: { imports: ['*'] },
+  'mail-parts': { imports: ['*'] },
   wire: { imports: ['*'] },
-  'courier-thread': { imports: ['config/config', 'events', 'log', 'mail/courier'] },
-  'courier-worker': { imports: ['config/config', 'courier-thread', 'log', 'trail', 'wire'] },
+  'courier-thread': {
+    imports: ['config/config', 'events', 'log', 'mail/courier', 'mail/delivery', 'metrics'],
+  },
+  'courier-worker': {
+    imports: [
+      'config/config',
+      'courier-thread',
+      'log',
+      'mail/delivery',
+      'metrics',
+      'trail',
+      'wire',
+    ],
+  },
+  metrics: { imports: ['events', 'mail/delivery', 'store/mail'] },
+  health: {
+    imports: ['clock', 'config/config', 'mail/mailer', 'metrics', 'store/store'],
+    packages: ['fastify'],
+  },
   webhook: { imports: ['clock', 'log', 'mail/courier', 'store/store', 'units'] },
   trail: { imports: ['events', 'log', 'store/store'] },
   itrocks: { imports: ['*'] },
@@ -192,9 +215,10 @@ it('imports only in the directions of the layers', () => {
 it('keeps Fastify at the edge, and every implementation behind wire.ts and parts.ts', () => {
   const users = (target: string) =>
     [...new Set(all.filter((each) => each.target === target).map((each) => each.file))].sort()
-  expect(users('npm:fastify')).toEqual(['fastify', 'server'])
+  expect(users('npm:fastify')).toEqual(['fastify', 'health', 'server'])
   for (const implementation of [
     'limit/sqlite',
+    'mail/sendmail',
     'mail/smtp',
     'password/hash',
     'store/sqlite',
@@ -202,7 +226,7 @@ it('keeps Fastify at the edge, and every implementation behind wire.ts and parts
   ]) {
     const [only, ...others] = users(implementation)
     expect([implementation, others]).toEqual([implementation, []])
-    expect(['parts', 'wire']).toContain(only)
+    expect(['mail-parts', 'parts', 'wire']).toContain(only)
   }
 })
 

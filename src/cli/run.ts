@@ -8,6 +8,8 @@ import { UsageError } from './command.ts'
 /** Each command is one file of its name, loaded when it is called. */
 const commands: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
   config: () => import('./config.ts'),
+  courier: () => import('./courier.ts'),
+  mail: () => import('./mail.ts'),
   serve: () => import('./serve.ts'),
 }
 

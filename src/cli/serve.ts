@@ -7,19 +7,20 @@ import { type Command, configOption, parse } from './command.ts'
 
 export const command: Command = {
   summary: 'runs the server; without any users configured, the demo',
-  help: `forgot-password serve [--config <file>]
+  help: `forgot-password serve [--config <file>] [--no-courier]
 
 Runs the server until it is told to stop (SIGTERM, SIGINT).
 Without --config it takes ./config.yaml, and without that the built-in demo.
+With --no-courier it delivers no mails: "forgot-password courier" does, in a process of its own.
 
   forgot-password serve
   forgot-password serve --config /etc/forgot-password/config.yaml
   FORGOT_SERVER__PORT=8080 forgot-password serve`,
 
   async run(args) {
-    const { values } = parse(args, configOption)
+    const { values } = parse(args, { ...configOption, 'no-courier': { type: 'boolean' } })
     const config = loadConfig(values.config)
-    await serve(config)
+    await serve(config, { isDelivering: values['no-courier'] !== true })
     process.stdout.write(config.users === null ? demoGreeting(config) : greeting(config))
   },
 }
@@ -41,7 +42,7 @@ ${mailNote(config)}
 }
 
 function mailNote(config: Config): string {
-  if (config.smtp.host !== null) return ''
+  if (!config.hasMailbox) return ''
   const folder = relative(process.cwd(), `${config.dataDir}/mailbox`)
   return `  Mails      ${config.site.url}/dev/mailbox (files in ${folder})\n`
 }

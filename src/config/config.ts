@@ -26,6 +26,26 @@ export interface RouteInput {
   response?: ResponseShape | null
 }
 
+/** How a mail server is reached. */
+export interface RelayInput {
+  url?: string | null
+  host?: string | null
+  port?: number
+  secure?: boolean
+  starttls?: 'required' | 'offered' | 'never' | null
+  user?: string | null
+  pass?: string | null
+  tls?: { ca?: string | null; rejectUnauthorized?: boolean | null }
+  clientName?: string | null
+}
+
+/** A key that mails are signed with (RFC 6376). */
+export interface DkimInput {
+  selector: string
+  key: string
+  domain?: string | null
+}
+
 /**
  * What `config.yaml`, or an object given to the plugin, may hold. What each key means, its unit, its
  * default and the reason for it stand beside the key in `config.yaml`; `schema.ts` has the rules.
@@ -64,17 +84,18 @@ export interface ConfigInput {
     badProofs?: LimitText
     wrongCodes?: LimitText
   }
-  smtp?: {
-    host?: string | null
-    port?: number
-    secure?: boolean
-    user?: string | null
-    pass?: string | null
+  smtp?: RelayInput & {
+    fallback?: RelayInput | null
+    sendmail?: string | null
     from?: { name?: string | null; email?: string | null }
     replyTo?: string | null
+    returnPath?: string | null
+    headers?: Record<string, string>
+    dkim?: DkimInput | DkimInput[] | null
     timeout?: Duration
     pool?: number
-    tls?: { ca?: string | null; rejectUnauthorized?: boolean | null }
+    limit?: LimitText
+    domainLimits?: Record<string, LimitText>
   }
   mail?: { retries?: Duration[]; notifyChanged?: boolean }
   store?: { url?: string; tablePrefix?: string }
@@ -94,6 +115,7 @@ export interface ConfigInput {
   theme?: { accent?: string; logo?: string | null; css?: string | null }
   hooks?: { url?: string | null; secret?: string | null }
   log?: { level?: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent' }
+  metrics?: { enabled?: boolean }
 }
 
 /** A checked configuration: every key present, durations in milliseconds, limits as lists. */
@@ -103,17 +125,38 @@ export type Parsed = Resolved<ConfigInput>
 export interface Config extends Omit<Parsed, 'imports' | 'routes' | 'secret' | 'site' | 'smtp'> {
   readonly routes: readonly Route[]
   readonly site: Parsed['site'] & { readonly url: string }
-  readonly smtp: Omit<Parsed['smtp'], 'from'> & {
-    readonly from: { readonly name: string; readonly email: string }
-  }
+  readonly smtp: Smtp
   /** The key ring: the first signs, all verify. Empty: it is kept in `secret.key` in {@link dataDir}. */
   readonly secrets: readonly string[]
   /** The folder for what is not told to lie elsewhere: the key and the mailbox. */
   readonly dataDir: string
   /** Whether visitors reach the site over https. */
   readonly isSecure: boolean
+  /** Whether mails are kept in the built-in mailbox, since nothing is configured that could send them. */
+  readonly hasMailbox: boolean
   /** Path of the one route that has the pages. */
   readonly route: string
+}
+
+/** How mails leave. */
+export interface Smtp
+  extends Pick<
+    Parsed['smtp'],
+    'domainLimits' | 'headers' | 'limit' | 'pool' | 'replyTo' | 'sendmail' | 'timeout'
+  > {
+  /** The mail servers, in the order in which they are tried. None, and no `sendmail`: the built-in mailbox. */
+  readonly relays: readonly Relay[]
+  readonly from: { readonly name: string; readonly email: string }
+  readonly returnPath: string
+  readonly dkim: readonly DkimKey[]
+}
+
+/** A key that mails are signed with: `key` is the path of its file. */
+export type DkimKey = Readonly<Record<keyof DkimInput, string>>
+
+/** One mail server. */
+export interface Relay extends Omit<Resolved<RelayInput>, 'url' | 'host'> {
+  readonly host: string
 }
 
 /** One route, as the server is to answer it. */

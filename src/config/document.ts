@@ -52,7 +52,7 @@ function assignment(key: string, value: unknown, indent: string): string {
     lineWidth: 0,
     singleQuote: true,
   }).trimEnd()
-  if (!isMap) return `${key}: ${text}`
+  if (!isMap || text === '{}') return `${key}: ${text}`
   return `${key}:\n${text.replaceAll(/^/gm, `${indent}  `)}`
 }
 

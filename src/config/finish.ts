@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { isLoopback } from '../network.ts'
 import type { Config, Parsed } from './config.ts'
 import type { Path } from './problems.ts'
+import { finishSmtp } from './relays.ts'
 import { hasPages, readRoutes, routeFaults } from './routes.ts'
 import type { Environment, Source } from './source.ts'
 import { defaultFolders } from './values.ts'
@@ -50,14 +51,8 @@ export function finish(
       logo: file(['theme', 'logo'], parsed.theme.logo),
       css: file(['theme', 'css'], parsed.theme.css),
     },
-    smtp: {
-      ...parsed.smtp,
-      from: {
-        name: parsed.smtp.from.name ?? site.name,
-        email: parsed.smtp.from.email ?? `no-reply@${mailHost(parsed)}`,
-      },
-      tls: { ...parsed.smtp.tls, ca: file(['smtp', 'tls', 'ca'], parsed.smtp.tls.ca) },
-    },
+    smtp: finishSmtp(parsed.smtp, { from: sender(parsed), source, file }),
+    hasMailbox: hasMailbox(parsed),
   }
 }
 
@@ -113,10 +108,7 @@ function checkRequired(parsed: Parsed, source: Source, isDemo: boolean): void {
   const { url, secret } = parsed.hooks
   if (url !== null && secret === null)
     source.refuse(['hooks', 'secret'], 'is required with hooks.url')
-  const { user, pass, host } = parsed.smtp
-  if (pass !== null && user === null) source.refuse(['smtp', 'user'], 'is required with smtp.pass')
-  if (user !== null && pass === null) source.refuse(['smtp', 'pass'], 'is required with smtp.user')
-  if (isPublic(parsed) && host === null) {
+  if (isPublic(parsed) && hasMailbox(parsed)) {
     const rule =
       'is required unless site.url is this machine: the built-in mailbox shows every link'
     source.refuse(['smtp', 'host'], rule)
@@ -131,7 +123,7 @@ function checkProduction(parsed: Parsed, source: Source, isDemo: boolean): void 
   if (isDemo) {
     source.refuse(['users'], 'is required in production: the demo accounts are for trying only')
   }
-  if (parsed.smtp.host === null) {
+  if (hasMailbox(parsed)) {
     source.refuse(
       ['smtp', 'host'],
       'is required in production: the built-in mailbox shows every link',
@@ -148,6 +140,15 @@ function demoUrl({ server }: Parsed): string {
   const anywhere = server.host === '0.0.0.0' || server.host === '::'
   const host = server.host.includes(':') ? `[${server.host}]` : server.host
   return `http://${anywhere ? 'localhost' : host}:${server.port}`
+}
+
+function hasMailbox({ smtp }: Parsed): boolean {
+  return smtp.host === null && smtp.url === null && smtp.sendmail === null
+}
+
+function sender(parsed: Parsed): Config['smtp']['from'] {
+  const { name, email } = parsed.smtp.from
+  return { name: name ?? parsed.site.name, email: email ?? `no-reply@${mailHost(parsed)}` }
 }
 
 /** The host of the site, where that is a name that mail can come from. */

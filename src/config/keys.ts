@@ -19,8 +19,12 @@ export const configSchema: Key = z.toJSONSchema(schema, {
 
 /** The keys of an object, also where it may be left out; `null` where it is none, or any key may stand. */
 export function keysOf(key: Key | undefined): Readonly<Record<string, Key>> | null {
-  const choice = key?.anyOf?.find((each) => each.properties !== undefined)
-  return key?.properties ?? choice?.properties ?? null
+  if (key?.properties !== undefined) return key.properties
+  for (const choice of key?.anyOf ?? []) {
+    const keys = keysOf(choice)
+    if (keys !== null) return keys
+  }
+  return null
 }
 
 /** The names of the keys that may stand in the object at a path. */

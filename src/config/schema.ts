@@ -1,8 +1,9 @@
 import { z } from 'zod'
 import type { Parsed } from './config.ts'
+import { mail, smtp } from './mail.ts'
 import { route, routeActions, routeKey } from './routes.ts'
 import { locales, site, theme } from './site.ts'
-import { hooks, log, mail, server, smtp, store, users } from './systems.ts'
+import { hooks, log, metrics, server, store, users } from './systems.ts'
 import { defaultFolders, sitePath } from './values.ts'
 import { limits, password, recovery } from './visitors.ts'
 
@@ -68,4 +69,5 @@ export const schema: z.ZodType<Parsed> = z.strictObject({
   log: log
     .prefault({})
     .describe('What the standalone server writes to its standard output, as JSON.'),
+  metrics: metrics.prefault({}).describe('Figures for monitoring.'),
 })

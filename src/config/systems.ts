@@ -1,11 +1,6 @@
 import { z } from 'zod'
 import type { Parsed } from './config.ts'
-import { duration, hookUrl, networks, networksRule, sqlName, text } from './values.ts'
-
-const port = z
-  .int('must be a port, 1 to 65535')
-  .min(1, 'must be a port, 1 to 65535')
-  .max(65_535, 'must be a port, 1 to 65535')
+import { hookUrl, networks, networksRule, port, sqlName, text } from './values.ts'
 
 /** `server:` */
 export const server: z.ZodType<Parsed['server']> = z.strictObject({
@@ -23,96 +18,6 @@ export const server: z.ZodType<Parsed['server']> = z.strictObject({
         '127.0.0.1 or 10.0.0.0/8, 10.1.0.0/16. true trusts whoever connects, and with it any address a visitor ' +
         'makes up. Wrong here means that visitors share, or choose, their rate limit.',
     ),
-})
-
-/** `smtp:` */
-export const smtp: z.ZodType<Parsed['smtp']> = z.strictObject({
-  host: text('must be the name of your mail server')
-    .nullable()
-    .default(null)
-    .describe('The mail server. null: mails are kept in data/mailbox and shown at /dev/mailbox.'),
-  port: port.default(587).describe('587 with STARTTLS, or 465 with secure: true.'),
-  secure: z
-    .boolean('must be true or false')
-    .default(false)
-    .describe(
-      'true: TLS from the first byte. false: STARTTLS, required unless the host is this machine.',
-    ),
-  user: z
-    .string('must be text: quote it')
-    .nullable()
-    .default(null)
-    .describe('The name to sign in with; null: no sign-in.'),
-  pass: z
-    .string('must be text: quote it')
-    .nullable()
-    .default(null)
-    .describe('Its password: ${SMTP_PASS}, or FORGOT_SMTP__PASS_FILE, keeps it out of this file.'),
-  from: z
-    .strictObject({
-      name: z
-        .string('must be text')
-        .nullable()
-        .default(null)
-        .describe('The sender people see; null: site.name.'),
-      email: z
-        .email('must be an e-mail address')
-        .nullable()
-        .default(null)
-        .describe(
-          'The sender address, one that your mail server may send for; also the envelope sender. null: no-reply@ the host of site.url.',
-        ),
-    })
-    .prefault({}),
-  replyTo: z
-    .email('must be an e-mail address')
-    .nullable()
-    .default(null)
-    .describe('Where answers go; null: to the sender.'),
-  timeout: duration('100ms', '2m')
-    .prefault('10s')
-    .describe(
-      'The longest wait for the mail server to connect, to greet, and to answer each command.',
-    ),
-  pool: z
-    .int('must be a whole number')
-    .min(1, 'must be 1 or more')
-    .max(20, 'must be 20 or less')
-    .default(2)
-    .describe('Connections kept open, and so mails sent at a time.'),
-  tls: z
-    .strictObject({
-      ca: z
-        .string('must be a file')
-        .nullable()
-        .default(null)
-        .describe(
-          'A PEM file with the authority that signed the server; null: those that Node trusts.',
-        ),
-      rejectUnauthorized: z
-        .boolean('must be true or false')
-        .nullable()
-        .default(null)
-        .describe(
-          'false accepts any certificate: only ever for a test. null: false on this machine, else true.',
-        ),
-    })
-    .prefault({}),
-})
-
-/** `mail:` */
-export const mail: z.ZodType<Parsed['mail']> = z.strictObject({
-  retries: z
-    .array(duration('1ms', '24h'))
-    .max(20, 'must be 20 waits or fewer')
-    .prefault(['5s', '30s', '2m', '5m'])
-    .describe(
-      'Waits before each new try when the mail server is away or says 4xx. A 5xx is final; nothing is mailed after its link has expired.',
-    ),
-  notifyChanged: z
-    .boolean('must be true or false')
-    .default(true)
-    .describe('Tell the account that its password was changed (OWASP ASVS 6.3.7).'),
 })
 
 /** `store:` */
@@ -200,5 +105,15 @@ export const log: z.ZodType<Parsed['log']> = z.strictObject({
     .default('info')
     .describe(
       'How much is logged; the demo says warn where this says info. No level logs a link, a password or an address.',
+    ),
+})
+
+/** `metrics:` */
+export const metrics: z.ZodType<Parsed['metrics']> = z.strictObject({
+  enabled: z
+    .boolean('must be true or false')
+    .default(false)
+    .describe(
+      'Whether the standalone server tells figures of its mail queue and events at /metrics, in the form of Prometheus. Do not let your proxy pass it on.',
     ),
 })

@@ -26,6 +26,43 @@ export const defaultFolders: { readonly templates: string; readonly locales: str
 /** Text that is not empty. */
 export const text = (rule: string): z.ZodString => z.string(rule).min(1, rule)
 
+/** A TCP port. */
+export const port: z.ZodInt = z
+  .int('must be a port, 1 to 65535')
+  .min(1, 'must be a port, 1 to 65535')
+  .max(65_535, 'must be a port, 1 to 65535')
+
+const hostRule = 'must be the name or address of a machine'
+
+/** A host name, or an IP address without brackets. */
+export const hostName: z.ZodString = z.string(hostRule).regex(/^[\p{L}\p{N}._:-]+$/u, hostRule)
+
+const smtpUrlRule =
+  'must be smtp://user:password@host:port, or smtps://; % and @ in the first two as %25 and %40'
+
+/** A mail server's address; its password is never told. */
+export const smtpUrl: z.ZodString = z.string(smtpUrlRule).refine((text) => {
+  const url = URL.canParse(text) ? new URL(text) : null
+  return (
+    url !== null &&
+    /^smtps?:$/.test(url.protocol) &&
+    url.hostname !== '' &&
+    /^\/?$/.test(url.pathname) &&
+    url.search === '' &&
+    url.hash === '' &&
+    isDecodable(url.username + url.password)
+  )
+}, smtpUrlRule)
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function parseDuration(text: string): Milliseconds {
   const [, amount, unit = ''] = durationPattern.exec(text) ?? []
   return Number(amount) * (unitMs[unit] ?? Number.NaN)

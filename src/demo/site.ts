@@ -115,12 +115,12 @@ export class DemoSite {
   }
 
   #page(template: string, data: object, status = 200): Response {
-    const { route, site, smtp } = this.#config
+    const { hasMailbox, route, site } = this.#config
     const view = {
       styles: this.#styles,
       site,
       forgot: route,
-      hasMailbox: smtp.host === null,
+      hasMailbox,
       data,
     }
     const body = this.#templates.render(template, view)

@@ -1,7 +1,7 @@
 import { RateLimiterRes, RateLimiterSQLite } from 'rate-limiter-flexible'
 import type { Engine } from '../store/engine.ts'
-import type { Limit } from '../units.ts'
-import type { LimitedAct, Limiter } from './limiter.ts'
+import type { Limit, Milliseconds } from '../units.ts'
+import type { Limiter } from './limiter.ts'
 
 /** A connection for a library that has statements of its own, and the engine that waits for other writers. */
 export interface SharedSqlite {
@@ -12,34 +12,32 @@ export interface SharedSqlite {
 const sweepMs = 300_000
 
 /** Counts in the store's own file, so that neither a restart nor a second process starts afresh. */
-export class SqliteLimiter implements Limiter {
+export class SqliteLimiter<Act extends string> implements Limiter<Act> {
   readonly #shared: SharedSqlite
-  readonly #counters: Readonly<Record<LimitedAct, readonly RateLimiterSQLite[]>>
+  readonly #counters: Readonly<Record<Act, readonly RateLimiterSQLite[]>>
   readonly #sweep: NodeJS.Timeout
 
   /** @param table Has been made: `key`, `points` and `expire`. */
   constructor(
     shared: SharedSqlite,
     table: string,
-    limits: Readonly<Record<LimitedAct, readonly Limit[]>>,
+    limits: Readonly<Record<Act, readonly Limit[]>>,
   ) {
-    const counters = (act: LimitedAct) =>
-      limits[act].map((limit, index) => counter(shared, table, `${act}-${index}`, limit))
+    const counters = Object.entries<readonly Limit[]>(limits).map(([act, list]) => [
+      act,
+      list.map((limit, index) => counter(shared, table, `${act}-${index}`, limit)),
+    ])
     this.#shared = shared
-    this.#counters = {
-      request: counters('request'),
-      'bad-proof': counters('bad-proof'),
-      'wrong-code': counters('wrong-code'),
-    }
+    this.#counters = Object.fromEntries(counters)
     this.#sweep = setInterval(() => this.#forget(table), sweepMs).unref()
   }
 
-  async take(act: LimitedAct, client: string): Promise<number> {
+  async take(act: Act, client: string): Promise<Milliseconds> {
     const waits = this.#counters[act].map((each) => this.#consume(each, client))
     return Math.max(0, ...(await Promise.all(waits)))
   }
 
-  async wait(act: LimitedAct, client: string): Promise<number> {
+  async wait(act: Act, client: string): Promise<Milliseconds> {
     const waits = this.#counters[act].map(async (each) => {
       const state = await this.#shared.engine.run(() => each.get(client))
       return state !== null && state.remainingPoints <= 0 ? Math.max(1, state.msBeforeNext) : 0
@@ -52,7 +50,7 @@ export class SqliteLimiter implements Limiter {
     await this.#shared.engine.close()
   }
 
-  async #consume(counter: RateLimiterSQLite, client: string): Promise<number> {
+  async #consume(counter: RateLimiterSQLite, client: string): Promise<Milliseconds> {
     try {
       await this.#shared.engine.run(() => counter.consume(client))
       return 0

@@ -1,6 +1,7 @@
-import type { SendMailOptions } from 'nodemailer'
+import { readFileSync } from 'node:fs'
+import type { SendMailOptions, TransportOptions } from 'nodemailer'
 import { domainOf, parseAddress } from '../address.ts'
-import type { Config } from '../config/config.ts'
+import type { Smtp } from '../config/config.ts'
 import { MailFailure, type Message } from './mailer.ts'
 
 /**
@@ -9,22 +10,23 @@ import { MailFailure, type Message } from './mailer.ts'
  *
  * @throws {MailFailure} when the stored address is not one person's mailbox.
  */
-export function toMail(message: Message, { from, replyTo }: Config['smtp']): SendMailOptions {
+export function toMail(message: Message, smtp: Smtp): SendMailOptions {
+  const { from, replyTo, returnPath, headers } = smtp
   if (parseAddress(message.to) !== message.to) {
-    throw new MailFailure('The stored address cannot be mailed to', { isFinal: true })
+    throw new MailFailure('refused', 'The stored address cannot be mailed to')
   }
-  const sender = { name: '', address: from.email }
   const recipient = { name: '', address: message.to }
   return {
     from: { name: from.name, address: from.email },
     to: recipient,
     ...(replyTo === null ? {} : { replyTo: { name: '', address: replyTo } }),
-    envelope: { from: sender, to: [recipient] },
+    envelope: { from: { name: '', address: returnPath }, to: [recipient] },
     messageId: `<${message.id}@${domainOf(from.email)}>`,
     subject: message.subject,
     text: message.text,
     html: message.html,
     headers: {
+      ...headers,
       // RFC 3834 §5: no out-of-office answers to this; the second is Exchange's name for the same.
       'Auto-Submitted': 'auto-generated',
       'X-Auto-Response-Suppress': 'All',
@@ -33,4 +35,15 @@ export function toMail(message: Message, { from, replyTo }: Config['smtp']): Sen
     disableFileAccess: true,
     disableUrlAccess: true,
   }
+}
+
+/** The part of a transport's options that has its mails signed (RFC 6376), once with each key. */
+export function signing({ dkim }: Smtp): Pick<TransportOptions, 'dkim'> {
+  if (dkim.length === 0) return {}
+  const keys = dkim.map(({ domain, selector, key }) => ({
+    domainName: domain,
+    keySelector: selector,
+    privateKey: readFileSync(key, 'utf8'),
+  }))
+  return { dkim: { keys } }
 }

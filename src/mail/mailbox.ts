@@ -2,20 +2,24 @@ import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { createTransport } from 'nodemailer'
 import PostalMime, { type Email } from 'postal-mime'
-import type { Config } from '../config/config.ts'
+import type { Smtp } from '../config/config.ts'
 import { toMail } from './envelope.ts'
 import { type Mailer, MailFailure, type Message } from './mailer.ts'
 
 /** Keeps mails as files instead of sending them: for a first look, and for development. */
 export class Mailbox implements Mailer {
-  readonly #smtp: Config['smtp']
+  readonly #smtp: Smtp
   /** The folder of the `.eml` files. */
   readonly folder: string
   readonly #transport = createTransport({ streamTransport: true, buffer: true })
 
-  constructor(smtp: Config['smtp'], folder: string) {
+  constructor(smtp: Smtp, folder: string) {
     this.#smtp = smtp
     this.folder = folder
+  }
+
+  isReady(): boolean {
+    return true
   }
 
   async send(message: Message): Promise<void> {
@@ -28,10 +32,8 @@ export class Mailbox implements Mailer {
       await writeFile(join(this.folder, `${name}.part`), mail.message as Buffer, { mode: 0o600 })
       await rename(join(this.folder, `${name}.part`), join(this.folder, name))
     } catch (cause) {
-      throw new MailFailure(`The mailbox ${this.folder} cannot be written`, {
-        isFinal: false,
-        cause,
-      })
+      const message = `The mailbox ${this.folder} cannot be written`
+      throw new MailFailure('unreachable', message, cause)
     }
   }
 

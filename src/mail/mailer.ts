@@ -16,6 +16,8 @@ export interface Message {
 
 /** Hands mails over. */
 export interface Mailer {
+  /** Whether a mail is worth a try now; `false` while what takes it is known to be down. */
+  isReady(): boolean
   /** @throws {MailFailure} when the mail was not accepted. */
   send(message: Message): Promise<void>
   /** Resolves when mails could be handed over now. @throws {MailFailure} otherwise. */
@@ -23,14 +25,35 @@ export interface Mailer {
   close(): Promise<void>
 }
 
+/** Hears one line of what is said with a mail server. */
+export type Listener = (from: 'client' | 'server', line: string) => void
+
+/**
+ * `unreachable`: the server could not be used at all; `sign-in`: it does not know us; `later`: it does not
+ * take this mail now; `refused`: it will never take it (RFC 5321 §4.2.1).
+ */
+export type FailureKind = 'unreachable' | 'sign-in' | 'later' | 'refused'
+
 /** Why a mail was not accepted, in words that hold no address. */
 export class MailFailure extends ForgotError {
-  /** Whether the server has refused it for good, so that another try is pointless (RFC 5321 §4.2.1). */
-  readonly isFinal: boolean
+  readonly kind: FailureKind
 
-  constructor(message: string, options: { isFinal: boolean; cause?: unknown }) {
-    super('ERR_FORGOT_MAIL', message, { cause: options.cause })
-    this.isFinal = options.isFinal
+  constructor(kind: FailureKind, message: string, cause?: unknown) {
+    super('ERR_FORGOT_MAIL', message, { cause })
+    this.kind = kind
+  }
+
+  /**
+   * Whether another try of this mail is pointless. A sign-in that was refused is: trying it again and again
+   * would lock the site's own account at its provider.
+   */
+  get isFinal(): boolean {
+    return this.kind === 'refused' || this.kind === 'sign-in'
+  }
+
+  /** Whether every other mail would have met the same. */
+  get isOfServer(): boolean {
+    return this.kind === 'unreachable' || this.kind === 'sign-in'
   }
 }
 

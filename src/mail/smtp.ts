@@ -1,27 +1,43 @@
 import { readFileSync } from 'node:fs'
 import { createTransport, type SMTPPoolOptions, type Transporter } from 'nodemailer'
-import type { Config } from '../config/config.ts'
+import type { Relay, Smtp } from '../config/config.ts'
 import { scrub } from '../log.ts'
 import { isLoopback } from '../network.ts'
-import { toMail } from './envelope.ts'
-import { type Mailer, MailFailure, type Message } from './mailer.ts'
+import { signing, toMail } from './envelope.ts'
+import {
+  type FailureKind,
+  type Listener,
+  type Mailer,
+  MailFailure,
+  type Message,
+} from './mailer.ts'
 
-// To connect, be greeted, say hello, sign in, name the recipient and hand the mail over.
-const mostWaits = 6
+// Whoever gives up while a server is still taking the mail makes it take the mail twice (RFC 5321
+// §4.5.3.2.6): an answer may take longer than a connection.
+const answerWaits = 3
+// To connect, be greeted, and two long answers: one that drips its answers never times out by itself.
+const mostWaits = 8
 
-/** Hands mails to the site's mail server over SMTP. */
+/** Hands mails to one mail server over SMTP. */
 export class SmtpMailer implements Mailer {
-  readonly #smtp: Config['smtp']
+  readonly #smtp: Smtp
   readonly #transport: Transporter
 
-  constructor(smtp: Config['smtp'], host: string) {
+  /** @param listen Told each line of the conversation, without what is secret in it; default: nobody is. */
+  constructor(smtp: Smtp, relay: Relay, listen: Listener | null = null) {
     this.#smtp = smtp
-    this.#transport = createTransport(transportOptions(smtp, host))
+    this.#transport = createTransport({
+      ...transportOptions(smtp, relay),
+      ...(listen === null ? {} : { logger: overhear(listen), transactionLog: true }),
+    })
+  }
+
+  isReady(): boolean {
+    return true
   }
 
   async send(message: Message): Promise<void> {
     const mail = toMail(message, this.#smtp)
-    // A server that drips its answers never times out by itself.
     const signal = AbortSignal.timeout(this.#smtp.timeout * mostWaits)
     try {
       await this.#transport.sendMail({ ...mail, signal })
@@ -43,22 +59,19 @@ export class SmtpMailer implements Mailer {
   }
 }
 
-/** How nodemailer is to talk to a host. */
-export function transportOptions(
-  smtp: Config['smtp'],
-  host: string,
-): SMTPPoolOptions & { pool: true } {
-  const { ca, rejectUnauthorized } = smtp.tls
+/** How nodemailer is to talk to a server. */
+export function transportOptions(smtp: Smtp, relay: Relay): SMTPPoolOptions & { pool: true } {
+  const { host, port, secure, user, pass, clientName } = relay
+  const { ca, rejectUnauthorized } = relay.tls
   // On this machine nobody stands in between: TLS is used where offered, whoever signed it.
   const isLocal = isLoopback(host)
+  const starttls = relay.starttls ?? (isLocal ? 'offered' : 'required')
   return {
-    pool: true,
-    maxConnections: smtp.pool,
-    host,
-    port: smtp.port,
-    secure: smtp.secure,
-    requireTLS: !smtp.secure && !isLocal,
-    ...(smtp.user === null ? {} : { auth: { user: smtp.user, pass: smtp.pass ?? '' } }),
+    ...{ pool: true, maxConnections: smtp.pool, host, port, secure },
+    requireTLS: !secure && starttls === 'required',
+    ignoreTLS: !secure && starttls === 'never',
+    ...(user === null ? {} : { auth: { user, pass: pass ?? '' } }),
+    ...(clientName === null ? {} : { name: clientName }),
     tls: {
       minVersion: 'TLSv1.2',
       rejectUnauthorized: rejectUnauthorized ?? !isLocal,
@@ -66,17 +79,54 @@ export function transportOptions(
     },
     connectionTimeout: smtp.timeout,
     greetingTimeout: smtp.timeout,
-    socketTimeout: smtp.timeout,
     dnsTimeout: smtp.timeout,
+    socketTimeout: smtp.timeout * answerWaits,
+    ...signing(smtp),
     disableFileAccess: true,
     disableUrlAccess: true,
   }
 }
 
-// RFC 5321 §4.2.1: 5yz is a permanent refusal; everything else, a broken connection too, may pass.
-function toFailure(error: unknown): MailFailure {
-  const { code, responseCode, message } = error as Error & { code?: string; responseCode?: number }
-  const isFinal = responseCode !== undefined && responseCode >= 500
+interface SmtpError extends Error {
+  readonly code?: string
+  readonly responseCode?: number
+  readonly command?: string
+}
+
+/** A failure of nodemailer's as the courier tells them apart. */
+export function toFailure(error: unknown): MailFailure {
+  if (error instanceof MailFailure) return error
+  const { code, responseCode, message } = error as SmtpError
   const status = [code, responseCode].filter((part) => part !== undefined).join(' ')
-  return new MailFailure(`The mail server: ${status} ${scrub(message)}`, { isFinal })
+  return new MailFailure(kindOf(error as SmtpError), `The mail server: ${status} ${scrub(message)}`)
+}
+
+function kindOf({ code, responseCode, command = '' }: SmtpError): FailureKind {
+  const isTemporary = responseCode !== undefined && responseCode < 500
+  // RFC 4954 §6: 530 asks for the sign-in that it has not seen.
+  const isSignIn = code === 'EAUTH' || command.startsWith('AUTH') || responseCode === 530
+  if (isSignIn) return isTemporary ? 'unreachable' : 'sign-in'
+  // RFC 5321 §3.8: with 421 the server leaves, whatever it was told.
+  const isAboutMail = code === 'EENVELOPE' || code === 'EMESSAGE'
+  if (responseCode === 421 || !isAboutMail) return 'unreachable'
+  // 503 tells that the session went wrong; on another it may do.
+  return isTemporary || responseCode === 503 ? 'later' : 'refused'
+}
+
+// Anything else that a client says is an answer to a question about its password.
+const commands = /^(?:EHLO|HELO|STARTTLS|AUTH|MAIL|RCPT|DATA|BDAT|RSET|NOOP|QUIT)\b/i
+
+/** nodemailer's log, of which only the conversation is passed on. */
+function overhear(listen: Listener): object {
+  const debug = ({ tnx }: { tnx?: string }, message: string) => {
+    if (tnx !== 'client' && tnx !== 'server') return
+    for (const line of message.split(/\r?\n/)) listen(tnx, tnx === 'client' ? masked(line) : line)
+  }
+  const ignore = () => {}
+  return { debug, trace: ignore, info: ignore, warn: ignore, error: ignore, fatal: ignore }
+}
+
+function masked(line: string): string {
+  if (/^AUTH\b/i.test(line)) return line.split(' ').slice(0, 2).join(' ')
+  return commands.test(line) ? line : '***'
 }

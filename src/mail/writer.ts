@@ -10,11 +10,12 @@ import { showReference } from '../proof/reference.ts'
 import { newResetRequest } from '../proof/reset-request.ts'
 import { revokeToken } from '../proof/revoke.ts'
 import type { KeyRing } from '../proof/secret.ts'
-import type { Jobs, MailJob, Reset, Resets } from '../store/store.ts'
+import type { Jobs, MailJob } from '../store/mail.ts'
+import type { Reset, Resets } from '../store/store.ts'
 import type { Templates } from '../templates.ts'
 import type { User } from '../user.ts'
 import type { Users } from '../users/users.ts'
-import type { DropReason, Writer } from './courier.ts'
+import type { DropReason, Writer } from './delivery.ts'
 import { mailedLink } from './link.ts'
 import { MailFailure, type Message } from './mailer.ts'
 import { compose, type MailData, type MailKind, mailLanguage } from './message.ts'
@@ -150,7 +151,7 @@ export class AccountWriter implements Writer {
     if (address) return address
     const message =
       'The address cannot be read: it was sealed with a secret that is no longer listed'
-    throw new MailFailure(message, { isFinal: true })
+    throw new MailFailure('refused', message)
   }
 
   /** The first mail was for another account or another state of it, or under a retired secret. */

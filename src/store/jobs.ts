@@ -1,8 +1,8 @@
 import type { Milliseconds } from '../units.ts'
 import type { Engine } from './engine.ts'
+import type { Claim, Jobs, MailJob } from './mail.ts'
 import { toJob } from './rows.ts'
 import type { JobRow, TableNames, Tables } from './schema.ts'
-import type { Jobs, MailJob } from './store.ts'
 
 const dayMs = 24 * 3_600_000
 
@@ -15,7 +15,7 @@ export class SqlJobs implements Jobs {
     this.#names = names
   }
 
-  async claim(now: number, leaseMs: Milliseconds, count: number): Promise<MailJob[]> {
+  async claim({ now, leaseMs, count, latest, isTooLateOnly }: Claim): Promise<MailJob[]> {
     // Choosing and taking in one statement: no other process can take the same job.
     const rows = await this.#engine.run((database) =>
       database
@@ -30,7 +30,8 @@ export class SqlJobs implements Jobs {
             .selectFrom(this.#names.job)
             .select('id')
             .where('state', 'in', ['queued', 'sending'])
-            .where('due_at', '<=', now)
+            .where((row) => row.or([row('due_at', '<=', now), row('due_at', '>', latest)]))
+            .where('expires_at', '<=', isTooLateOnly ? now : Number.MAX_SAFE_INTEGER)
             .orderBy('due_at')
             .limit(count),
         )
@@ -73,17 +74,40 @@ export class SqlJobs implements Jobs {
     await this.#update(id, { state: 'dropped', ended_at: now, sealed_address: null })
   }
 
+  async putBack(id: string, dueAt: number): Promise<void> {
+    await this.#engine.run((database) =>
+      database
+        .updateTable(this.#names.job)
+        .set((row) => ({ state: 'queued', due_at: dueAt, attempts: row('attempts', '-', 1) }))
+        .where('id', '=', id)
+        .where('state', '=', 'sending')
+        .execute(),
+    )
+  }
+
   async retry(id: string, dueAt: number, error: string): Promise<void> {
     await this.#update(id, { state: 'queued', due_at: dueAt, last_error: error })
   }
 
   async bury(id: string, now: number, error: string): Promise<void> {
-    await this.#update(id, {
-      state: 'dead',
-      ended_at: now,
-      sealed_address: null,
-      last_error: error,
-    })
+    const values = { state: 'dead', ended_at: now, last_error: error } as const
+    await this.#engine.run((database) =>
+      database
+        .updateTable(this.#names.job)
+        .set((row) => ({
+          ...values,
+          // While there is something left to send, its owner may have it tried again.
+          sealed_address: row
+            .case()
+            .when('expires_at', '>', now)
+            .then(row.ref('sealed_address'))
+            .else(null)
+            .end(),
+        }))
+        .where('id', '=', id)
+        .where('state', '=', 'sending')
+        .execute(),
+    )
   }
 
   /** Changes a claimed job; one that has ended meanwhile stays as it is. */

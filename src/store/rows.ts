@@ -1,6 +1,7 @@
 import { type RawBuilder, sql, type Transaction } from 'kysely'
+import type { MailJob } from './mail.ts'
 import type { JobRow, ResetRow, TableNames, Tables } from './schema.ts'
-import type { MailJob, Reset } from './store.ts'
+import type { Reset } from './store.ts'
 
 /** To order by: a row that a wrong clock has put into the future must not hide the one that is live. */
 export const liveFirst: RawBuilder<number> = sql`case when state = 'live' then 0 else 1 end`

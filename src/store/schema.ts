@@ -1,6 +1,7 @@
 import type { Selectable } from 'kysely'
 import type { EventName } from '../events.ts'
-import type { JobKind, ResetState } from './store.ts'
+import type { JobKind, JobState } from './mail.ts'
+import type { ResetState } from './store.ts'
 
 /** The tables as they are stored; every time is milliseconds since the Unix epoch, UTC. */
 export interface Tables {
@@ -34,7 +35,7 @@ export interface Tables {
     subject_key: string
     sealed_address: string | null
     locale: string
-    state: 'queued' | 'sending' | 'sent' | 'dropped' | 'dead'
+    state: JobState
     attempts: number
     created_at: number
     expires_at: number

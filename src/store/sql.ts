@@ -2,10 +2,12 @@ import { sql } from 'kysely'
 import { SqlAudit } from './audit.ts'
 import { type Engine, isBusy } from './engine.ts'
 import { SqlJobs } from './jobs.ts'
+import type { Jobs, MailQueue } from './mail.ts'
 import { migrate } from './migrations.ts'
+import { SqlQueue } from './queue.ts'
 import { SqlResets } from './resets.ts'
 import { type TableNames, type Tables, tableNames } from './schema.ts'
-import type { Audit, Jobs, Resets, Store } from './store.ts'
+import type { Audit, Resets, Store } from './store.ts'
 
 // Half a year: long enough to look into what is noticed late.
 const auditMs = 180 * 24 * 3_600_000
@@ -18,6 +20,7 @@ const migrationRemedy =
 export class SqlStore implements Store {
   readonly resets: Resets
   readonly jobs: Jobs
+  readonly queue: MailQueue
   readonly audit: Audit
   readonly #engine: Engine<Tables>
   readonly #names: TableNames
@@ -27,6 +30,7 @@ export class SqlStore implements Store {
     this.#names = names
     this.resets = new SqlResets(engine, names)
     this.jobs = new SqlJobs(engine, names)
+    this.queue = new SqlQueue(engine, names)
     this.audit = new SqlAudit(engine, names)
   }
 
@@ -58,6 +62,16 @@ export class SqlStore implements Store {
         .execute(),
     )
     const { reset, job, audit } = this.#names
+    // A mail that was given up can be tried again until there is nothing left to send.
+    await this.#engine.run((database) =>
+      database
+        .updateTable(job)
+        .set({ sealed_address: null })
+        .where('state', '=', 'dead')
+        .where('expires_at', '<=', now)
+        .where('sealed_address', 'is not', null)
+        .execute(),
+    )
     const deleted = [
       // By its end and not by when it was used: else a row that is gone would tell that it was.
       await this.#deleteOld(reset, 'expires_at', before, count),

@@ -1,6 +1,7 @@
 import type { RecoveryEvent } from '../events.ts'
 import type { Limit, Milliseconds } from '../units.ts'
 import type { CodeRules, CodeState, CodeTry, TriedCode } from './code.ts'
+import type { Jobs, MailQueue } from './mail.ts'
 
 /** `live` can be used; every other state is the end, and no clock that jumps back returns from it. */
 export type ResetState = 'live' | 'used' | 'replaced' | 'expired' | 'revoked'
@@ -123,45 +124,6 @@ export interface Resets {
   end(id: string, state: 'expired' | 'revoked', now: number): Promise<void>
 }
 
-/** Why a mail is owed: to recover an account, or to tell of a changed password. */
-export type JobKind = 'recovery' | 'changed' | 'no-account'
-
-/** A mail that is owed. It holds no secret: those are derived when it is sent. */
-export interface MailJob {
-  readonly id: string
-  readonly kind: JobKind
-  readonly resetId: string
-  /** The address it is about, sealed; `null` once the mail is sent or given up. */
-  readonly sealedAddress: string | null
-  /** The language of the page it was asked for on. */
-  readonly locale: string
-  /** How often it has been tried, this time included. */
-  readonly attempts: number
-  readonly createdAt: number
-  readonly expiresAt: number
-}
-
-/** The queue of mails. A job belongs to whoever claimed it until the lease runs out. */
-export interface Jobs {
-  /**
-   * Turns a claimed job into the one that tells its address, once in 24 hours, that there is no account;
-   * `false` when it was told already.
-   */
-  tellNoAccount(id: string, now: number): Promise<boolean>
-  /** Takes up to `count` due jobs for `leaseMs`; those of a process that died are due again afterwards. */
-  claim(now: number, leaseMs: Milliseconds, count: number): Promise<MailJob[]>
-  /** Keeps a claimed job for `leaseMs` more. */
-  renew(id: string, now: number, leaseMs: Milliseconds): Promise<void>
-  /** Ends a job that was sent. */
-  finish(id: string, now: number): Promise<void>
-  /** Ends a job that nobody is to be mailed for. */
-  drop(id: string, now: number): Promise<void>
-  /** Puts a job back until `dueAt`; `error` tells the owner why and holds no address. */
-  retry(id: string, dueAt: number, error: string): Promise<void>
-  /** Gives a job up, for the owner to see. */
-  bury(id: string, now: number, error: string): Promise<void>
-}
-
 /** What has happened, for whoever has to find out later. */
 export interface Audit {
   /** Writes an event down; the answer names the owner of its recovery, where it did not. */
@@ -188,6 +150,7 @@ export interface Store {
   readonly audit: Audit
   readonly resets: Resets
   readonly jobs: Jobs
+  readonly queue: MailQueue
   /**
    * Ends what has expired and deletes what ended before `before`, and events that are half a year old, at most
    * `count` rows of each kind. Whether there may be more to delete.

@@ -123,7 +123,7 @@ describe('the environment', () => {
   })
 
   it('overrides any key, in whatever type the key has', () => {
-    const config = loadConfig(write('c.yaml', 'smtp: { user: a }'), {
+    const config = loadConfig(write('c.yaml', 'smtp: { host: a, user: a }'), {
       env: {
         FORGOT_SMTP__USER: 'b',
         FORGOT_SMTP__PASS: '12345',
@@ -134,7 +134,8 @@ describe('the environment', () => {
         FORGOT_SMTP__REPLYTO: '',
       },
     })
-    expect(config.smtp).toMatchObject({ user: 'b', pass: '12345', port: 25, replyTo: null })
+    const relays = [{ host: 'a', user: 'b', pass: '12345', port: 25 }]
+    expect(config.smtp).toMatchObject({ relays, replyTo: null })
     expect(config.site.loginUrl).toBe('/in')
     expect(config.locales.offer).toEqual(['en', 'fr'])
     expect(config.password.confirm).toBe(true)

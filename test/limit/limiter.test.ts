@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import type { LimitedAct } from '../../src/limit/limiter.ts'
 import { SqliteLimiter } from '../../src/limit/sqlite.ts'
 import { limitTable } from '../../src/store/schema.ts'
 import { SqlStore } from '../../src/store/sql.ts'
@@ -14,7 +15,7 @@ const off = { request: [], 'bad-proof': [], 'wrong-code': [] }
 
 let folder = ''
 let url = ''
-const opened: SqliteLimiter[] = []
+const opened: SqliteLimiter<LimitedAct>[] = []
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'forgot-limits-'))
@@ -28,7 +29,7 @@ afterEach(async () => {
 })
 
 /** A limiter as each process has one. */
-function open(limits: Partial<Record<keyof typeof off, Limit[]>>): SqliteLimiter {
+function open(limits: Partial<Record<keyof typeof off, Limit[]>>): SqliteLimiter<LimitedAct> {
   const limiter = new SqliteLimiter(openSharedSqlite(url), limitTable('x_'), { ...off, ...limits })
   opened.push(limiter)
   return limiter

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Relay, Smtp } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import type { Message } from '../../src/mail/mailer.ts'
 import { SmtpMailer, transportOptions } from '../../src/mail/smtp.ts'
@@ -19,9 +20,20 @@ const message: Message = {
 
 const smtp = (over: object) => loadConfig({ smtp: { timeout: '500ms', ...over } }, { env: {} }).smtp
 
+const only = ({ relays }: Smtp): Relay => {
+  const [relay] = relays
+  if (relay === undefined) throw new Error('No mail server is configured')
+  return relay
+}
+const options = (over: object) => {
+  const config = smtp(over)
+  return transportOptions(config, only(config))
+}
+
 /** Sends one mail to a sink; what became of it. */
 async function send(sink: SmtpSink, over: object = {}, mail: Message = message) {
-  const mailer = new SmtpMailer(smtp({ host: '127.0.0.1', port: sink.port, ...over }), '127.0.0.1')
+  const config = smtp({ host: '127.0.0.1', port: sink.port, ...over })
+  const mailer = new SmtpMailer(config, only(config))
   try {
     await mailer.send(mail)
     return 'sent'
@@ -35,21 +47,18 @@ async function send(sink: SmtpSink, over: object = {}, mail: Message = message) 
 
 describe('a mail server elsewhere', () => {
   it('is spoken to under TLS or not at all, its certificate checked', () => {
-    const options = transportOptions(smtp({ host: 'smtp.site.example' }), 'smtp.site.example')
-    expect(options).toMatchObject({
+    expect(options({ host: 'smtp.site.example' })).toMatchObject({
       requireTLS: true,
       tls: { rejectUnauthorized: true, minVersion: 'TLSv1.2' },
       connectionTimeout: 500,
       disableFileAccess: true,
       disableUrlAccess: true,
     })
-    expect(transportOptions(smtp({ secure: true }), 'smtp.site.example')).toMatchObject({
-      secure: true,
-    })
+    expect(options({ host: 'smtp.site.example', secure: true })).toMatchObject({ secure: true })
   })
 
   it('on this machine may do without', () => {
-    expect(transportOptions(smtp({}), 'localhost')).toMatchObject({
+    expect(options({ host: 'localhost' })).toMatchObject({
       requireTLS: false,
       tls: { rejectUnauthorized: false },
     })

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { randomId } from '../../src/proof/secret.ts'
+import type { MailJob } from '../../src/store/mail.ts'
 import type { Notice, ResetRequest, Store } from '../../src/store/store.ts'
 import { hours, minutes, seconds } from '../support/clock.ts'
 
@@ -40,6 +41,15 @@ function notice(): Notice {
     dueAt: now + seconds(10),
     expiresAt: now + hours(24),
   }
+}
+
+/** Takes due jobs; no due time here is so late that a wrong clock must have set it. */
+function claim(store: Store, at: number, leaseMs: number, count: number): Promise<MailJob[]> {
+  return store.jobs.claim({
+    ...{ now: at, leaseMs, count },
+    latest: at + hours(48),
+    isTooLateOnly: false,
+  })
 }
 
 const codeRules = { lifetimeMs: minutes(10), mostTries: 5, isAlone: false }
@@ -184,7 +194,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
       it('that comes alone ends its mail', async () => {
         const code = { ...codeRules, isAlone: true }
         await store.resets.request(resetRequest('alice', { code }))
-        const [job] = await store.jobs.claim(now, seconds(15), 10)
+        const [job] = await claim(store, now, seconds(15), 10)
         expect(job?.expiresAt).toBe(now + minutes(10))
       })
 
@@ -218,7 +228,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         const reset = await store.resets.request(resetRequest('alice'))
         expect(reset).toMatchObject({ state: 'live', userId: null, accountMark: null })
         expect(reset.expiresAt).toBe(now + hours(1))
-        const jobs = await store.jobs.claim(now, seconds(15), 10)
+        const jobs = await claim(store, now, seconds(15), 10)
         expect(jobs).toMatchObject([
           { kind: 'recovery', resetId: reset.id, sealedAddress: 'sealed alice', attempts: 1 },
         ])
@@ -228,7 +238,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         const first = await store.resets.request(resetRequest('alice'))
         const second = await store.resets.request(resetRequest('alice', { now: now + minutes(29) }))
         expect(second).toEqual(first)
-        expect(await store.jobs.claim(now + minutes(29), seconds(15), 10)).toHaveLength(2)
+        expect(await claim(store, now + minutes(29), seconds(15), 10)).toHaveLength(2)
       })
 
       it('replaces it in the second half', async () => {
@@ -260,7 +270,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         const limits = [{ count: 1, windowMs: minutes(1) }]
         const late = resetRequest('alice', { now: now - 5, limits })
         expect((await store.resets.request(late)).id).toBe(first.id)
-        expect(await store.jobs.claim(now, seconds(15), 10)).toHaveLength(1)
+        expect(await claim(store, now, seconds(15), 10)).toHaveLength(1)
       })
 
       it('finds the reset under an older key', async () => {
@@ -276,12 +286,12 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         const one = await store.resets.request(resetRequest('Bob', { limits }))
         const other = await store.resets.request(resetRequest('bob', { limits }))
         expect(other.id).toBe(one.id)
-        expect(await store.jobs.claim(now, seconds(15), 10)).toHaveLength(1)
+        expect(await claim(store, now, seconds(15), 10)).toHaveLength(1)
       })
 
       it('can be made to begin again, for an account that cannot use the first', async () => {
         const first = await store.resets.request(resetRequest('alice'))
-        const [job] = await store.jobs.claim(now, seconds(15), 10)
+        const [job] = await claim(store, now, seconds(15), 10)
         const jobId = job?.id ?? ''
         const again = await store.resets.restart(resetRequest('alice', { now: now + 1, jobId }))
         const { reference, expiresAt } = first
@@ -289,7 +299,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         expect(again.id).not.toBe(first.id)
         expect((await store.resets.find(first.id))?.state).toBe('replaced')
         // The mail that found it out goes on, and no other is owed.
-        const jobs = await store.jobs.claim(now + minutes(1), seconds(15), 10)
+        const jobs = await claim(store, now + minutes(1), seconds(15), 10)
         expect(jobs).toMatchObject([{ id: jobId, resetId: again.id, attempts: 2 }])
       })
 
@@ -301,7 +311,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         const right = await store.resets.request(resetRequest('alice', { limits }))
         expect(right.id).not.toBe(ahead.id)
         expect(right.expiresAt).toBe(now + hours(1))
-        expect(await store.jobs.claim(now, seconds(15), 10)).toHaveLength(1)
+        expect(await claim(store, now, seconds(15), 10)).toHaveLength(1)
       })
 
       it('answers beyond a limit as ever, but mails nothing', async () => {
@@ -317,9 +327,9 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         const beyond = await at(now + minutes(45))
         // Past half of its life it would be replaced, were the visitor to get a new one.
         expect(beyond.id).toBe(first.id)
-        expect(await store.jobs.claim(now + minutes(45), seconds(15), 10)).toHaveLength(2)
+        expect(await claim(store, now + minutes(45), seconds(15), 10)).toHaveLength(2)
         await at(now + minutes(61))
-        expect(await store.jobs.claim(now + minutes(61), seconds(15), 10)).toHaveLength(3)
+        expect(await claim(store, now + minutes(61), seconds(15), 10)).toHaveLength(3)
       })
 
       it('never returns to a reset that has expired, even when the clock jumps back', async () => {
@@ -340,7 +350,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
           ),
         )
         expect(new Set(resets.map((reset) => reset?.id)).size).toBe(1)
-        expect(await store.jobs.claim(now, seconds(15), 100)).toHaveLength(1)
+        expect(await claim(store, now, seconds(15), 100)).toHaveLength(1)
       })
     })
 
@@ -392,7 +402,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
           ),
         )
         expect(results.filter((isSpent) => isSpent)).toHaveLength(1)
-        const jobs = await store.jobs.claim(now + minutes(1), seconds(15), 100)
+        const jobs = await claim(store, now + minutes(1), seconds(15), 100)
         expect(jobs.filter((job) => job.kind === 'changed')).toHaveLength(1)
       })
 
@@ -405,21 +415,21 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
 
       it('holds its notice back until the password is confirmed', async () => {
         const reset = await store.resets.request(resetRequest('alice'))
-        await store.jobs.claim(now, hours(9), 10)
+        await claim(store, now, hours(9), 10)
         await store.resets.spend(reset.id, now, [notice()])
-        expect(await store.jobs.claim(now, seconds(15), 10)).toHaveLength(0)
+        expect(await claim(store, now, seconds(15), 10)).toHaveLength(0)
         await store.resets.confirm(reset.id, now)
-        expect(await store.jobs.claim(now, seconds(15), 10)).toMatchObject([{ kind: 'changed' }])
+        expect(await claim(store, now, seconds(15), 10)).toMatchObject([{ kind: 'changed' }])
       })
 
       it('lives on when the password was not written, and is told of once when it was', async () => {
         const reset = await store.resets.request(resetRequest('alice'))
-        await store.jobs.claim(now, hours(9), 10)
+        await claim(store, now, hours(9), 10)
         await store.resets.spend(reset.id, now, [notice()])
         await store.resets.release(reset.id, now)
         expect((await store.resets.find(reset.id))?.state).toBe('live')
         expect(await store.resets.spend(reset.id, now, [notice()])).toBe(true)
-        const jobs = await store.jobs.claim(now + hours(2), seconds(15), 10)
+        const jobs = await claim(store, now + hours(2), seconds(15), 10)
         expect(jobs).toMatchObject([{ kind: 'changed' }])
       })
 
@@ -441,7 +451,7 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         )
         const claims = await Promise.all(
           Array.from({ length: 24 }, (_, index) =>
-            [store, ...others][index % 4]?.jobs.claim(now, seconds(15), 3),
+            claim([store, ...others][index % 4] ?? store, now, seconds(15), 3),
           ),
         )
         const ids = claims.flat().map((job) => job?.id)
@@ -451,50 +461,154 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
 
       it('is due again when its lease has run out, and not before', async () => {
         await store.resets.request(resetRequest('alice'))
-        await store.jobs.claim(now, seconds(15), 1)
-        expect(await store.jobs.claim(now + seconds(14), seconds(15), 1)).toHaveLength(0)
-        expect(await store.jobs.claim(now + seconds(15), seconds(15), 1)).toMatchObject([
+        await claim(store, now, seconds(15), 1)
+        expect(await claim(store, now + seconds(14), seconds(15), 1)).toHaveLength(0)
+        expect(await claim(store, now + seconds(15), seconds(15), 1)).toMatchObject([
           { attempts: 2 },
         ])
       })
 
       it('stays with the one who renews it', async () => {
         await store.resets.request(resetRequest('alice'))
-        const [job] = await store.jobs.claim(now, seconds(15), 1)
+        const [job] = await claim(store, now, seconds(15), 1)
         await store.jobs.renew(job?.id ?? '', now + seconds(10), seconds(15))
-        expect(await store.jobs.claim(now + seconds(20), seconds(15), 1)).toHaveLength(0)
+        expect(await claim(store, now + seconds(20), seconds(15), 1)).toHaveLength(0)
       })
 
       it('waits for its next try', async () => {
         await store.resets.request(resetRequest('alice'))
-        const [job] = await store.jobs.claim(now, seconds(15), 1)
+        const [job] = await claim(store, now, seconds(15), 1)
         await store.jobs.retry(job?.id ?? '', now + minutes(2), 'busy')
-        expect(await store.jobs.claim(now + seconds(119), seconds(15), 1)).toHaveLength(0)
-        expect(await store.jobs.claim(now + minutes(2), seconds(15), 1)).toHaveLength(1)
+        expect(await claim(store, now + seconds(119), seconds(15), 1)).toHaveLength(0)
+        expect(await claim(store, now + minutes(2), seconds(15), 1)).toHaveLength(1)
       })
 
-      it.each(['finish', 'drop', 'bury'] as const)(
-        'ends when it is %s, and forgets the address',
-        async (end) => {
-          await store.resets.request(resetRequest('alice'))
-          const [job] = await store.jobs.claim(now, seconds(15), 1)
-          await store.jobs[end](job?.id ?? '', now, 'refused')
-          expect(await store.jobs.claim(now + hours(9), seconds(15), 1)).toHaveLength(0)
-          // One that has ended does not come back.
-          await store.jobs.retry(job?.id ?? '', now, 'late')
-          expect(await store.jobs.claim(now + hours(9), seconds(15), 1)).toHaveLength(0)
-        },
-      )
+      it.each([
+        ['finish', null],
+        ['drop', null],
+        ['bury', 'sealed alice'],
+      ] as const)('ends when it is %s; then its address is %s', async (end, sealedAddress) => {
+        await store.resets.request(resetRequest('alice'))
+        const [job] = await claim(store, now, seconds(15), 1)
+        await store.jobs[end](job?.id ?? '', now, 'refused')
+        expect(await claim(store, now + hours(9), seconds(15), 1)).toHaveLength(0)
+        // One that has ended does not come back.
+        await store.jobs.retry(job?.id ?? '', now, 'late')
+        expect(await claim(store, now + hours(9), seconds(15), 1)).toHaveLength(0)
+        expect(await store.queue.find(job?.id ?? '')).toMatchObject([{ sealedAddress }])
+      })
+
+      it('that is given up too late, or has become too late since, forgets its address', async () => {
+        for (const name of ['alice', 'bob']) await store.resets.request(resetRequest(name))
+        const [late, early] = await claim(store, now, seconds(15), 2)
+        await store.jobs.bury(late?.id ?? '', now + hours(1), 'expired')
+        await store.jobs.bury(early?.id ?? '', now, 'refused')
+        await store.prune(now + hours(1), now, 100)
+        expect(await store.queue.list(['dead'], 10)).toMatchObject([
+          { sealedAddress: null },
+          { sealedAddress: null },
+        ])
+      })
+
+      it('that was put back keeps its tries', async () => {
+        await store.resets.request(resetRequest('alice'))
+        const [job] = await claim(store, now, seconds(15), 1)
+        await store.jobs.putBack(job?.id ?? '', now + 5)
+        expect(await claim(store, now + 4, seconds(15), 1)).toHaveLength(0)
+        expect(await claim(store, now + 5, seconds(15), 1)).toMatchObject([{ attempts: 1 }])
+      })
+
+      it('is taken while no server can be used only when it comes too late', async () => {
+        await store.resets.request(resetRequest('alice'))
+        await store.resets.request(resetRequest('bob', { lifetimeMs: 10 }))
+        const only = {
+          leaseMs: seconds(15),
+          count: 10,
+          latest: now + hours(9),
+          isTooLateOnly: true,
+        }
+        expect(await store.jobs.claim({ ...only, now })).toEqual([])
+        expect(await store.jobs.claim({ ...only, now: now + 10 })).toMatchObject([
+          { sealedAddress: 'sealed bob' },
+        ])
+      })
+
+      it('that a clock two hours ahead has put off is due when the clock is right again', async () => {
+        await store.resets.request(resetRequest('alice', { now: now + hours(2) }))
+        const due = { leaseMs: seconds(15), count: 1, isTooLateOnly: false, now }
+        expect(await store.jobs.claim({ ...due, latest: now + hours(3) })).toEqual([])
+        expect(await store.jobs.claim({ ...due, latest: now + minutes(10) })).toHaveLength(1)
+      })
 
       it('goes out in the order it came in', async () => {
         for (const index of [0, 1, 2])
           await store.resets.request(resetRequest(`user${index}`, { now: now + index }))
         const order: string[] = []
         for (let index = 0; index < 3; index += 1) {
-          const [job] = await store.jobs.claim(now + 10, seconds(15), 1)
+          const [job] = await claim(store, now + 10, seconds(15), 1)
           order.push(job?.sealedAddress ?? '')
         }
         expect(order).toEqual(['sealed user0', 'sealed user1', 'sealed user2'])
+      })
+    })
+
+    describe('the queue, as its owner sees it,', () => {
+      const ids = async (states: Parameters<Store['queue']['list']>[0]) =>
+        (await store.queue.list(states, 10)).map((job) => job.id)
+
+      it('lists the newest first, and finds by reference and by the beginning of an id', async () => {
+        const alice = await store.resets.request(resetRequest('alice'))
+        await store.resets.request(resetRequest('bob', { now: now + 1 }))
+        const [newest, oldest] = await store.queue.list(['queued'], 10)
+        expect(newest).toMatchObject({ state: 'queued', dueAt: now + 1, endedAt: null })
+        expect(await store.queue.find(alice.reference)).toEqual([oldest])
+        expect(await store.queue.find(newest?.id.slice(0, 8) ?? '')).toEqual([newest])
+        expect(await store.queue.list(['queued'], 1)).toEqual([newest])
+        expect(await store.queue.find('none')).toEqual([])
+      })
+
+      it('has a mail that was given up tried again, with all of its tries', async () => {
+        await store.resets.request(resetRequest('alice'))
+        const [job] = await claim(store, now, seconds(15), 1)
+        const id = job?.id ?? ''
+        expect(await store.queue.retry(id, now)).toBe(false)
+        await store.jobs.bury(id, now, 'refused')
+        expect(await store.queue.retry(id, now + 1)).toBe(true)
+        expect(await claim(store, now + 1, seconds(15), 1)).toMatchObject([{ id, attempts: 1 }])
+      })
+
+      it('sends nothing that comes too late, and nothing whose address is gone', async () => {
+        await store.resets.request(resetRequest('alice'))
+        const [job] = await claim(store, now, seconds(15), 1)
+        await store.jobs.bury(job?.id ?? '', now, 'refused')
+        expect(await store.queue.retry(job?.id ?? '', now + hours(1))).toBe(false)
+        await store.prune(now + hours(1), now, 100)
+        expect(await store.queue.retry(job?.id ?? '', now)).toBe(false)
+      })
+
+      it('drops what waits or was given up, and forgets its address', async () => {
+        await store.resets.request(resetRequest('alice'))
+        const [id = ''] = await ids(['queued'])
+        expect(await store.queue.drop(id, now)).toBe(true)
+        expect(await store.queue.drop(id, now)).toBe(false)
+        expect(await store.queue.list(['dropped'], 10)).toMatchObject([{ id, sealedAddress: null }])
+        expect(await claim(store, now, seconds(15), 1)).toEqual([])
+      })
+
+      it('counts its jobs by state, and tells the age of the oldest that is owed', async () => {
+        expect(await store.queue.totals(now)).toEqual({
+          ...{ queued: 0, sending: 0, sent: 0, dropped: 0, dead: 0 },
+          oldestMs: null,
+        })
+        for (const name of ['alice', 'bob', 'carol'])
+          await store.resets.request(resetRequest(name, { now: now + 1 }))
+        const [sent, dead] = await claim(store, now + 1, seconds(15), 2)
+        await store.jobs.finish(sent?.id ?? '', now)
+        await store.jobs.bury(dead?.id ?? '', now, 'refused')
+        expect(await store.queue.totals(now + seconds(9))).toEqual({
+          ...{ queued: 1, sending: 0, sent: 1, dropped: 0, dead: 1 },
+          oldestMs: seconds(9) - 1,
+        })
       })
     })
 

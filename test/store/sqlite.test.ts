@@ -201,7 +201,7 @@ describe('behind another writer', () => {
       message: `store.url: ${file()} is held by another writer`,
     })
     other.exec('commit')
-    expect(await store.jobs.claim(Number.MAX_SAFE_INTEGER, 1, 10)).toEqual([])
+    expect(await store.queue.list(['queued'], 10)).toEqual([])
     other.close()
     await store.close()
   })

@@ -1,0 +1,150 @@
+import type { Clock } from '../clock.ts'
+import type { EventName, Events } from '../events.ts'
+import { describeError, type Log } from '../log.ts'
+import type { Jobs, MailJob } from '../store/mail.ts'
+import type { Milliseconds } from '../units.ts'
+import { type Mailer, MailFailure, type Message } from './mailer.ts'
+import type { Pace } from './pace.ts'
+import type { Slots } from './slots.ts'
+
+/** Why nobody is mailed for a job. */
+export type DropReason = 'no-account' | 'ended' | 'unchanged'
+
+/** Finds out what a job means at the moment it is due. */
+export interface Writer {
+  /** The mail that is owed now; or why none is. */
+  write(job: MailJob): Promise<{ readonly message: Message } | { readonly dropped: DropReason }>
+}
+
+/** What can become of one try. */
+export type MailOutcome = 'sent' | 'retried' | 'dropped' | 'dead'
+
+export interface DeliveryParts {
+  readonly jobs: Jobs
+  readonly writer: Writer
+  readonly mailer: Mailer
+  /** `null` where mails may go as fast as they can. */
+  readonly pace: Pace | null
+  readonly slots: Slots
+  readonly clock: Clock
+  readonly log: Log
+  readonly events: Events
+  readonly metrics: { countMail(outcome: MailOutcome): void }
+  /** Waits before each new try; the last is repeated until the mail would come too late. */
+  readonly retriesMs: readonly Milliseconds[]
+}
+
+// Whether the mail server takes more is asked again after this, however long its limit reaches.
+const longestPaceMs = 300_000
+
+/** The longest that any job is put off by. */
+export function longestWait(retriesMs: readonly Milliseconds[]): Milliseconds {
+  return 2 * Math.max(longestPaceMs, ...retriesMs)
+}
+
+/** One try of a job that was claimed: it is sent, dropped, put back, or given up. */
+export class Delivery {
+  readonly #parts: DeliveryParts
+  #isStopping = false
+
+  constructor(parts: DeliveryParts) {
+    this.#parts = parts
+  }
+
+  /** From now on only what a server is being handed is finished; the rest goes back to the queue. */
+  stop(): void {
+    this.#isStopping = true
+  }
+
+  /** How long the job has to wait for its next try; `null` when there is none. */
+  async attempt(job: MailJob): Promise<Milliseconds | null> {
+    try {
+      return await this.#settle(job)
+    } catch (error) {
+      return this.#fail(job, error)
+    }
+  }
+
+  async #settle(job: MailJob): Promise<Milliseconds | null> {
+    const { jobs, writer, slots, clock, metrics } = this.#parts
+    if (this.#isTooLate(job)) return this.#giveUp(job)
+    const draft = await writer.write(job)
+    if ('message' in draft) return slots.run(() => this.#handOver(job, draft.message))
+    await jobs.drop(job.id, clock.now())
+    metrics.countMail('dropped')
+    return null
+  }
+
+  async #handOver(job: MailJob, message: Message): Promise<Milliseconds | null> {
+    const { jobs, mailer, pace, clock, log, metrics } = this.#parts
+    if (this.#isTooLate(job)) return this.#giveUp(job)
+    if (this.#isStopping || !mailer.isReady()) return this.#putBack(job, 0)
+    const waitMs = (await pace?.wait(message.to)) ?? 0
+    // Not all at the moment at which the first of them may go.
+    if (waitMs > 0)
+      return this.#putBack(job, Math.ceil(Math.min(waitMs, longestPaceMs) * (1 + Math.random())))
+    await mailer.send(message)
+    await jobs.finish(job.id, clock.now())
+    metrics.countMail('sent')
+    this.#record('sent', job, job.kind)
+    log.info({ job: job.id, kind: job.kind, attempts: job.attempts }, 'mail sent')
+    return null
+  }
+
+  async #putBack(job: MailJob, waitMs: Milliseconds): Promise<Milliseconds> {
+    await this.#parts.jobs.putBack(job.id, this.#parts.clock.now() + waitMs)
+    return waitMs
+  }
+
+  #isTooLate(job: MailJob): boolean {
+    return job.expiresAt <= this.#parts.clock.now()
+  }
+
+  async #giveUp(job: MailJob): Promise<null> {
+    const { jobs, clock, log, metrics } = this.#parts
+    await jobs.bury(job.id, clock.now(), 'expired')
+    metrics.countMail('dead')
+    this.#record('send_failed', job, 'expired')
+    log.warn({ job: job.id, kind: job.kind }, 'mail given up: it would come too late')
+    return null
+  }
+
+  async #fail(job: MailJob, error: unknown): Promise<Milliseconds | null> {
+    const { jobs, clock, log, metrics } = this.#parts
+    const why = error instanceof MailFailure ? error.message : 'The mail could not be made'
+    const about = {
+      ...{ job: job.id, kind: job.kind, attempts: job.attempts },
+      error: describeError(error),
+    }
+    const waitMs = this.#nextWait(job, error)
+    if (waitMs === null) {
+      await jobs.bury(job.id, clock.now(), why)
+      metrics.countMail('dead')
+      this.#record('send_failed', job, isSignIn(error) ? 'sign-in' : 'refused')
+      log.error(about, 'mail given up')
+    } else {
+      await jobs.retry(job.id, clock.now() + waitMs, why)
+      metrics.countMail('retried')
+      log.warn({ ...about, waitMs }, 'mail not accepted, to be tried again')
+    }
+    return waitMs
+  }
+
+  #nextWait({ attempts }: MailJob, error: unknown): Milliseconds | null {
+    if (error instanceof MailFailure && error.isFinal) return null
+    const { retriesMs } = this.#parts
+    const waitMs = retriesMs[attempts - 1] ?? retriesMs.at(-1) ?? null
+    // Mails that failed together do not come back together.
+    return waitMs && Math.ceil(waitMs * (1 + Math.random() / 4))
+  }
+
+  #record(name: EventName, { resetId }: MailJob, reason: string): void {
+    const { clock, events } = this.#parts
+    const nobody = { userId: null, subjectKey: null, client: '' }
+    events.record({ name, at: clock.now(), resetId, reason, ...nobody })
+  }
+}
+
+function isSignIn(error: unknown): boolean {
+  return error instanceof MailFailure && error.kind === 'sign-in'
+}
