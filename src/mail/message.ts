@@ -1,5 +1,5 @@
-import { convert } from 'html-to-text'
-import type { Shades } from '../colour.ts'
+import { convert, type FormatCallback } from 'html-to-text'
+import { contrastRatio, type Shades } from '../colour.ts'
 import { escapeHtml } from '../html.ts'
 import { directionOf, type Locale } from '../locale/locale.ts'
 import type { Templates } from '../templates.ts'
@@ -61,7 +61,9 @@ export function compose(
   data: MailData,
 ): Message {
   const template = `email/${language}/${kind}`
-  const it = { ...data, lang: language, dir: directionOf(language), own, digits }
+  const { light, dark } = data.colours
+  const colours = { light: temper(light), dark: temper(dark) }
+  const it = { ...data, colours, lang: language, dir: directionOf(language), own, digits, url }
   const button = (label: string, href: string) =>
     templates.render('email/button', { ...it, label, href })
   const { subject = '', preheader = '' } = templates.renderHead(template, it)
@@ -70,34 +72,56 @@ export function compose(
     ...it,
     subject,
     preheader,
-    body: styled(body, data.colours.light.link),
+    body: styled(body, colours.light.link),
   })
   return { id: to.id, to: to.address, subject, html, text: plainText(html), language }
 }
 
 /** An address or a number within a sentence: it keeps its direction in every script. */
 function own(value: string): string {
-  return `<span dir="ltr" style="font-weight:600;unicode-bidi:isolate">${escapeHtml(value)}</span>`
+  return `<span dir="ltr" style="font-weight:600">${escapeHtml(value)}</span>`
 }
 
 /** A code on a line of its own, as one word to copy: it is spaced by its style alone. */
 function digits(code: string): string {
-  return `<p dir="ltr" style="margin:0 0 16px;font-size:32px;line-height:1.2;font-weight:700;letter-spacing:4px">${escapeHtml(code)}</p>`
+  const style = `margin:0 0 24px;padding:16px 0;background:#f4f5f7;border-radius:12px;${spaced}`
+  return `<p class="page" dir="ltr" style="${style}">${escapeHtml(code)}</p>`
 }
+
+/** The address of a page, as a link in a paragraph of its own. */
+function url(href: string): string {
+  const address = escapeHtml(href)
+  return `<p dir="ltr" style="margin:0 0 16px;font-size:14px;word-break:break-all"><a class="soft" href="${address}" style="color:#535b68">${address}</a></p>`
+}
+
+// Some mail programs invert pure white and black in dark mode, and leave the colours beside them.
+const tempered: Readonly<Record<string, string>> = { '#ffffff': '#fefefe', '#000000': '#010101' }
+
+/** The same shades without pure white or black; on the accent stands the one of the two that reads better. */
+function temper({ accent, link }: Shades): Shades {
+  const fill = tempered[accent] ?? accent
+  const [onAccent = ''] = Object.values(tempered).sort(
+    (one, other) => contrastRatio(other, fill) - contrastRatio(one, fill),
+  )
+  return { accent: fill, onAccent, link: tempered[link] ?? link }
+}
+
+const spaced = 'font-size:30px;font-weight:700;letter-spacing:4px;text-align:center'
+const small = 'font-size:14px;color:#535b68'
+const firstSmall = `margin:28px 0 12px;padding:20px 0 0;border-top:1px solid #d9dde3;${small}`
 
 // Many mail programs ignore a style sheet: each element that a translator writes gets its own style.
 const styles: readonly (readonly [tag: string, styled: string])[] = [
-  ['<h1>', '<h1 style="margin:0 0 20px;font-size:24px;line-height:1.3;font-weight:650">'],
-  [
-    '<p><small>',
-    '<p class="soft" style="margin:0 0 12px;font-size:14px;line-height:1.5;color:#535b68">',
-  ],
+  ['<h1>', '<h1 style="margin:0 0 20px;font-size:24px;line-height:1.3">'],
+  ['<p><small>', `<p class="soft" style="margin:0 0 12px;${small}">`],
   ['</small></p>', '</p>'],
   ['<p>', '<p style="margin:0 0 16px">'],
 ]
 
 function styled(body: string, linkColour: string): string {
-  const html = styles.reduce((text, [tag, replacement]) => text.replaceAll(tag, replacement), body)
+  // The first small print has a line above it, which sets all of it apart.
+  const begun = body.replace('<p><small>', `<p class="soft" style="${firstSmall}">`)
+  const html = styles.reduce((text, [tag, replacement]) => text.replaceAll(tag, replacement), begun)
   return html.replaceAll('<a class="plain"', `<a class="plain" style="color:${linkColour}"`)
 }
 
@@ -105,16 +129,23 @@ function plainText(html: string): string {
   const text = convert(html, {
     wordwrap: longestTextLine,
     baseElements: { selectors: ['td.card'] },
+    formatters: { ownLine },
     selectors: [
       { selector: 'h1', options: { uppercase: false } },
-      // RFC 3986, appendix C: what follows an address must not be taken for a part of it.
-      {
-        selector: 'a',
-        options: { hideLinkHrefIfSameAsText: true, linkBrackets: ['<', '>'] },
-      },
+      { selector: 'a', format: 'ownLine' },
       { selector: 'a.button', format: 'anchor', options: { ignoreHref: true } },
       { selector: 'table', format: 'block' },
     ],
   })
   return `${text.trim()}\n`
+}
+
+/** A link as its label, and below it the address alone on its line: nothing can be taken for a part of it. */
+const ownLine: FormatCallback = (link, walk, builder) => {
+  const href: string = link.attribs.href ?? ''
+  const isLabelled = link.children.every((child) => child.data !== href)
+  if (isLabelled) walk(link.children, builder)
+  builder.openBlock()
+  builder.addInline(href, { noWordTransform: true })
+  builder.closeBlock()
 }
