@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:http'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -33,14 +33,13 @@ export class BenchSite {
   readonly secret: string = secret
   readonly #folder: string
   readonly #mail: Server
-  readonly #process: ChildProcess
+  #process: ChildProcess | null = null
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 })
 
-  private constructor(url: string, folder: string, mail: Server, process: ChildProcess) {
+  private constructor(url: string, folder: string, mail: Server) {
     this.url = url
     this.#folder = folder
     this.#mail = mail
-    this.#process = process
   }
 
   static async start(accounts: number, config: object = {}): Promise<BenchSite> {
@@ -56,9 +55,8 @@ export class BenchSite {
     const mail = await startStalledMail()
     const port = await freePort()
     const url = `http://127.0.0.1:${port}`
-    const file = join(folder, 'config.yaml')
     writeFileSync(
-      file,
+      join(folder, 'config.yaml'),
       stringify({
         site: { name: 'Bench', url },
         server: { port },
@@ -70,11 +68,34 @@ export class BenchSite {
         ...config,
       }),
     )
-    const main = new URL('../dist/cli/main.js', import.meta.url).pathname
-    const process_ = spawn(process.execPath, [main, 'serve', '--config', file], { stdio: 'ignore' })
-    const site = new BenchSite(url, folder, mail, process_)
-    while ((await site.send('GET', '/health').catch(() => 0)) !== 200) await sleep(20)
+    const site = new BenchSite(url, folder, mail)
+    await site.run()
     return site
+  }
+
+  /** Starts the server, again if it was killed: on the same files. */
+  async run(): Promise<void> {
+    const main = new URL('../dist/cli/main.js', import.meta.url).pathname
+    const args = [main, 'serve', '--config', join(this.#folder, 'config.yaml')]
+    this.#process = spawn(process.execPath, args, { stdio: 'ignore' })
+    while ((await this.send('GET', '/health').catch(() => 0)) !== 200) await sleep(20)
+  }
+
+  kill(): void {
+    this.#process?.kill('SIGKILL')
+  }
+
+  /** The server's memory, in MiB. */
+  get residentMiB(): number {
+    const status = readFileSync(`/proc/${this.#process?.pid}/status`, 'utf8')
+    return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]) / 1024
+  }
+
+  /** How many mail jobs there are in each state. */
+  jobs(): Record<string, number> {
+    const query = 'select state, count(*) as count from mail_job group by state'
+    const rows = this.#read(query) as { state: string; count: number }[]
+    return Object.fromEntries(rows.map(({ state, count }) => [state, count]))
   }
 
   /** One request; its status. */
@@ -103,11 +124,14 @@ export class BenchSite {
 
   /** The resets whose accounts the courier has found. */
   assignedResets(): string[] {
-    const file = join(this.#folder, 'data/forgot-password.db')
-    const store = new Database(file, { readonly: true })
+    const rows = this.#read('select id from password_reset where user_id is not null')
+    return (rows as { id: string }[]).map(({ id }) => id)
+  }
+
+  #read(query: string): unknown[] {
+    const store = new Database(join(this.#folder, 'data/forgot-password.db'), { readonly: true })
     try {
-      const query = 'select id from password_reset where user_id is not null'
-      return store.prepare(query).pluck().all() as string[]
+      return store.prepare(query).all()
     } finally {
       store.close()
     }
@@ -115,7 +139,7 @@ export class BenchSite {
 
   async stop(): Promise<void> {
     this.#agent.destroy()
-    this.#process.kill('SIGKILL')
+    this.kill()
     this.#mail.close()
     await sleep(100)
     rmSync(this.#folder, { recursive: true, force: true })

@@ -22,6 +22,8 @@ export interface ThreadParts {
   readonly metrics: Metrics
 }
 
+// What it makes is short-lived: left to itself V8 would give the garbage of two mails some 50 MB.
+const resourceLimits = { maxYoungGenerationSizeMb: 4 }
 const restartMs = 1000
 const patienceMs = 9000
 
@@ -48,7 +50,7 @@ export class CourierThread implements Deliverer {
   start(): void {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const url = new URL(`./courier-worker.${extension}`, import.meta.url)
-    const worker = new Worker(url, { workerData: this.#config })
+    const worker = new Worker(url, { workerData: this.#config, resourceLimits })
     worker.on('message', (report: Report) => this.#pass(report))
     worker.on('error', (error) => {
       this.#log.error({ error: describeError(error) }, 'the courier has failed')

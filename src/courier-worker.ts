@@ -5,7 +5,7 @@ import type { Log } from './log.ts'
 import type { MailOutcome } from './mail/delivery.ts'
 import { Metrics } from './metrics.ts'
 import { hooksOf } from './trail.ts'
-import { wireCourier } from './wire.ts'
+import { wireCourier } from './wire-courier.ts'
 
 const tell = (level: keyof Log) => (data: object, message: string) =>
   parentPort?.postMessage({ level, data, message } satisfies Report)

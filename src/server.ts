@@ -13,7 +13,8 @@ import type { Overrides } from './parts.ts'
 import { inspectOwnFiles } from './rehearsal.ts'
 import { loadAssets } from './respond/assets.ts'
 import { securityHeaders } from './security.ts'
-import { type Wired, wire, wireCourier } from './wire.ts'
+import { type Wired, wire } from './wire.ts'
+import { wireCourier } from './wire-courier.ts'
 
 /** Parts that take the place of those the configuration would choose. */
 export interface ServerOverrides extends Overrides {

@@ -6,13 +6,12 @@ import { silentLog } from './log.ts'
 import type { Deliverer } from './mail/courier.ts'
 import { Mailbox } from './mail/mailbox.ts'
 import { Reachability } from './mail/mailer.ts'
-import { type CourierReports, makeCourier, openMailer } from './mail-parts.ts'
+import { openMailer } from './mail-parts.ts'
 import { Metrics } from './metrics.ts'
 import { checkNode } from './node.ts'
 import { Opened } from './opened.ts'
 import {
   type Core,
-  makeWebhook,
   type Overrides,
   openCore,
   openLimiter,
@@ -26,6 +25,7 @@ import { JsonBodies } from './respond/json.ts'
 import type { Services } from './services.ts'
 import { Pruner } from './store/pruner.ts'
 import type { Templates } from './templates.ts'
+import { asOne, deliverHere } from './wire-courier.ts'
 
 /** Everything a configuration asks for, connected and ready to start. */
 export interface Wired {
@@ -103,41 +103,6 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
   }
 }
 
-/** The courier without the pages. */
-export interface WiredCourier {
-  readonly core: Core
-  readonly courier: Deliverer
-  readonly health: Health
-}
-
-/**
- * The courier alone, with connections of its own: for a thread, or a process, beside the server's.
- *
- * @param counter Told what becomes of each mail, and what happens.
- * @throws {ForgotError} when a database, a template or a language cannot be used.
- */
-export async function wireCourier(
-  config: Config,
-  overrides: Overrides = {},
-  metrics: Metrics = new Metrics(),
-): Promise<WiredCourier> {
-  checkNode()
-  const opened = new Opened()
-  try {
-    const core = await openCore(config, overrides, opened)
-    const events = opened.add(openTrail(core.store, overrides, (name) => metrics.countEvent(name)))
-    const mail = new Reachability(opened.add(openMailer(config)))
-    return {
-      core,
-      courier: deliverHere(config, overrides, core, { events, metrics }, opened),
-      health: { config, clock: core.clock, store: core.store, mail, metrics, isDelivering: true },
-    }
-  } catch (error) {
-    await opened.close()
-    throw error
-  }
-}
-
 /** In a thread of its own, unless parts are given that cannot leave this one. */
 function chooseDeliverer(
   config: Config,
@@ -150,34 +115,6 @@ function chooseDeliverer(
   if (!isDelivering) return asOne([], opened)
   if (clock === undefined && users === undefined) return new CourierThread(config, parts)
   return deliverHere(config, overrides, core, parts, opened)
-}
-
-function deliverHere(
-  config: Config,
-  overrides: Overrides,
-  core: Core,
-  reports: CourierReports,
-  opened: Opened,
-): Deliverer {
-  const courier = makeCourier(config, overrides, core, reports, opened)
-  return asOne([courier, makeWebhook(config, overrides, core)], opened)
-}
-
-/** What delivers, as one; it lets go of what it alone uses. */
-function asOne(deliveries: readonly (Deliverer | null)[], opened: Opened): Deliverer {
-  const all = deliveries.filter((each) => each !== null)
-  return {
-    start: () => {
-      for (const each of all) each.start()
-    },
-    wake: () => {
-      for (const each of all) each.wake()
-    },
-    stop: async () => {
-      await Promise.all(all.map((each) => each.stop()))
-      await opened.close()
-    },
-  }
 }
 
 /** A day after its end nobody asks for a row any more, but the limits count mails as old as they reach. */

@@ -124,6 +124,7 @@ const rules: Readonly<Record<string, Rule>> = {
   parts: { imports: ['*'] },
   'mail-parts': { imports: ['*'] },
   wire: { imports: ['*'] },
+  'wire-courier': { imports: ['*'] },
   'courier-thread': {
     imports: ['config/config', 'events', 'log', 'mail/courier', 'mail/delivery', 'metrics'],
   },
@@ -135,7 +136,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'mail/delivery',
       'metrics',
       'trail',
-      'wire',
+      'wire-courier',
     ],
   },
   metrics: { imports: ['events', 'mail/delivery', 'store/mail'] },
@@ -154,6 +155,7 @@ const rules: Readonly<Record<string, Rule>> = {
 
 const edges = [
   'wire',
+  'wire-courier',
   'courier-thread',
   'courier-worker',
   'fastify',

@@ -1,8 +1,11 @@
 #!/usr/bin/env node
+import { setFlagsFromString } from 'node:v8'
 import { checkNode } from '../node.ts'
 
 try {
   checkNode()
+  // V8 would rather take memory than tidy up. Told otherwise it needs 50 MB less, for about as many pages a second.
+  setFlagsFromString('--optimize-for-size')
   // Only now: what it imports may not even load on an older Node.
   const { run } = await import('./run.ts')
   process.exitCode = await run(process.argv.slice(2))

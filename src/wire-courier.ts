@@ -1,0 +1,75 @@
+import type { Config } from './config/config.ts'
+import type { Health } from './health.ts'
+import type { Deliverer } from './mail/courier.ts'
+import { Reachability } from './mail/mailer.ts'
+import { type CourierReports, makeCourier, openMailer } from './mail-parts.ts'
+import { Metrics } from './metrics.ts'
+import { checkNode } from './node.ts'
+import { Opened } from './opened.ts'
+import { type Core, makeWebhook, type Overrides, openCore, openTrail } from './parts.ts'
+
+// Apart from wire.ts, so that the courier's thread loads none of what makes pages.
+
+/** The courier without the pages. */
+export interface WiredCourier {
+  readonly core: Core
+  readonly courier: Deliverer
+  readonly health: Health
+}
+
+/**
+ * The courier alone, with connections of its own: for a thread, or a process, beside the server's.
+ *
+ * @param counter Told what becomes of each mail, and what happens.
+ * @throws {ForgotError} when a database, a template or a language cannot be used.
+ */
+export async function wireCourier(
+  config: Config,
+  overrides: Overrides = {},
+  metrics: Metrics = new Metrics(),
+): Promise<WiredCourier> {
+  checkNode()
+  const opened = new Opened()
+  try {
+    const core = await openCore(config, overrides, opened)
+    const events = opened.add(openTrail(core.store, overrides, (name) => metrics.countEvent(name)))
+    const mail = new Reachability(opened.add(openMailer(config)))
+    return {
+      core,
+      courier: deliverHere(config, overrides, core, { events, metrics }, opened),
+      health: { config, clock: core.clock, store: core.store, mail, metrics, isDelivering: true },
+    }
+  } catch (error) {
+    await opened.close()
+    throw error
+  }
+}
+
+/** The courier, and the webhook where there is one, with what they alone use. */
+export function deliverHere(
+  config: Config,
+  overrides: Overrides,
+  core: Core,
+  reports: CourierReports,
+  opened: Opened,
+): Deliverer {
+  const courier = makeCourier(config, overrides, core, reports, opened)
+  return asOne([courier, makeWebhook(config, overrides, core)], opened)
+}
+
+/** What delivers, as one; it lets go of what it alone uses. */
+export function asOne(deliveries: readonly (Deliverer | null)[], opened: Opened): Deliverer {
+  const all = deliveries.filter((each) => each !== null)
+  return {
+    start: () => {
+      for (const each of all) each.start()
+    },
+    wake: () => {
+      for (const each of all) each.wake()
+    },
+    stop: async () => {
+      await Promise.all(all.map((each) => each.stop()))
+      await opened.close()
+    },
+  }
+}
