@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process'
+import { generateKeyPairSync } from 'node:crypto'
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
@@ -21,9 +22,14 @@ const documents = [
   'TRANSLATING.md',
   'docs/events.md',
   'docs/json.md',
+  'docs/mail.md',
   'docs/templates.md',
 ]
 const env = { RECOVERY_SECRET: 'x'.repeat(32), HOOK_SECRET: 'x'.repeat(32), SMTP_PASS: 'x' }
+
+const signingKey = generateKeyPairSync('rsa', { modulusLength: 2048 })
+  .privateKey.export({ type: 'pkcs8', format: 'pem' })
+  .toString()
 
 const read = (document: string) => readFileSync(document, 'utf8')
 
@@ -56,6 +62,7 @@ function loadFragment(fragment: string): Config {
     writeFileSync(join(folder, 'complete.yaml'), `${complete}\n${codes}\n`)
     const file = join(folder, 'config.yaml')
     writeFileSync(file, `imports: [complete.yaml]\n${fragment}`)
+    writeFileSync(join(folder, 'dkim.pem'), signingKey)
     return loadConfig(file, { env })
   })
 }
