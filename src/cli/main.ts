@@ -2,6 +2,11 @@
 import { setFlagsFromString } from 'node:v8'
 import { checkNode } from '../node.ts'
 
+// Whoever reads the output may have seen enough of it: what is being done is done all the same.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
+
 try {
   checkNode()
   // V8 would rather take memory than tidy up. Told otherwise it needs 50 MB less, for about as many pages a second.
