@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import type { Config } from './config/config.ts'
+import { openCounters } from './databases.ts'
 import type { Events } from './events.ts'
 import { silentLog } from './log.ts'
 import { Circuit } from './mail/circuit.ts'
@@ -13,7 +14,7 @@ import { SmtpMailer } from './mail/smtp.ts'
 import { AccountWriter } from './mail/writer.ts'
 import type { Metrics } from './metrics.ts'
 import type { Opened } from './opened.ts'
-import { type Core, type Overrides, openCounters } from './parts.ts'
+import type { Core, Overrides } from './parts.ts'
 
 // Which implementations mails leave by: with parts.ts and wire.ts, the only place that knows which there are.
 
@@ -62,13 +63,13 @@ export interface CourierReports {
   readonly metrics: Pick<Metrics, 'countMail'>
 }
 
-export function makeCourier(
+export async function makeCourier(
   config: Config,
   { log = silentLog }: Overrides,
   { clock, keys, locales, store, templates, users }: Core,
   { events, metrics }: CourierReports,
   opened: Opened,
-): Courier {
+): Promise<Courier> {
   const { resets, jobs } = store
   const [firstWaitMs = longestFirstWaitMs] = config.mail.retries
   return new Courier({
@@ -80,7 +81,7 @@ export function makeCourier(
         return new Circuit(mailer, { ...waits, server: name, log })
       }),
     ),
-    pace: openPace(config, opened),
+    pace: await openPace(config, opened),
     ...{ clock, log, events, metrics },
     retriesMs: config.mail.retries,
     connections: config.smtp.pool,
@@ -90,7 +91,7 @@ export function makeCourier(
 // A server that is only being restarted is back within seconds.
 const longestFirstWaitMs = 1000
 
-function openPace({ smtp, store }: Config, opened: Opened): Pace | null {
+async function openPace({ smtp, store }: Config, opened: Opened): Promise<Pace | null> {
   const limits = paceLimits(smtp)
-  return limits && new Pace(opened.add(openCounters(store, limits)), smtp)
+  return limits && new Pace(opened.add(await openCounters(store, limits)), smtp)
 }

@@ -1,9 +1,9 @@
 import { type Clock, systemClock } from './clock.ts'
 import type { Config } from './config/config.ts'
+import { openCounters, openOwnDatabase, openSiteDatabase } from './databases.ts'
 import { openDemoUsers } from './demo/accounts.ts'
 import type { EventName } from './events.ts'
 import type { Limiter } from './limit/limiter.ts'
-import { SqliteLimiter } from './limit/sqlite.ts'
 import { Locales } from './locale/locales.ts'
 import { type Log, silentLog } from './log.ts'
 import type { Opened } from './opened.ts'
@@ -12,13 +12,10 @@ import { WorkerPasswords } from './password/hash.ts'
 import { keptSecret } from './proof/kept-secret.ts'
 import { KeyRing } from './proof/secret.ts'
 import type { AssetPath } from './respond/assets.ts'
-import { limitTable, type Tables } from './store/schema.ts'
 import { SqlStore } from './store/sql.ts'
-import { openOwnSqlite, openSharedSqlite, openSiteSqlite } from './store/sqlite.ts'
 import type { Store } from './store/store.ts'
 import { Templates } from './templates.ts'
 import { type Hooks, Trail } from './trail.ts'
-import type { Limit } from './units.ts'
 import { SqlUsers } from './users/sql.ts'
 import { TimelyUsers } from './users/timely.ts'
 import type { Users } from './users/users.ts'
@@ -56,7 +53,7 @@ export async function openStore(
   opened: Opened,
 ): Promise<{ readonly keys: KeyRing; readonly store: Store }> {
   const [first = keptSecret(dataDir), ...rest] = secrets
-  const engine = openOwnSqlite<Tables>(store.url)
+  const engine = await openOwnDatabase(store.url)
   return {
     keys: new KeyRing([first, ...rest]),
     store: opened.add(await SqlStore.open(engine, store.tablePrefix)),
@@ -101,7 +98,7 @@ export function makeWebhook(
 
 async function openUsers(config: Config): Promise<SqlUsers> {
   const map = config.users ?? (await openDemoUsers(config.dataDir))
-  return SqlUsers.open(openSiteSqlite(map.url), map)
+  return SqlUsers.open(await openSiteDatabase(map.url), map)
 }
 
 const pwnedPasswords = 'https://api.pwnedpasswords.com/range/'
@@ -116,18 +113,11 @@ export function openPasswords(
   return new WorkerPasswords(password, { breaches })
 }
 
-export function openLimiter({ limits, store }: Config): Limiter {
+/** @throws {ForgotError} `ERR_FORGOT_STORE` when its database cannot be opened. */
+export function openLimiter({ limits, store }: Config): Promise<Limiter> {
   return openCounters(store, {
     request: limits.perClient,
     'bad-proof': limits.badProofs,
     'wrong-code': limits.wrongCodes,
   })
-}
-
-/** Counts in the store's own database, for every process that uses it. */
-export function openCounters<Act extends string>(
-  { url, tablePrefix }: Config['store'],
-  limits: Readonly<Record<Act, readonly Limit[]>>,
-): SqliteLimiter<Act> {
-  return new SqliteLimiter(openSharedSqlite(url), limitTable(tablePrefix), limits)
 }

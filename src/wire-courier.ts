@@ -36,7 +36,7 @@ export async function wireCourier(
     const mail = new Reachability(opened.add(openMailer(config)))
     return {
       core,
-      courier: deliverHere(config, overrides, core, { events, metrics }, opened),
+      courier: await deliverHere(config, overrides, core, { events, metrics }, opened),
       health: { config, clock: core.clock, store: core.store, mail, metrics, isDelivering: true },
     }
   } catch (error) {
@@ -46,14 +46,14 @@ export async function wireCourier(
 }
 
 /** The courier, and the webhook where there is one, with what they alone use. */
-export function deliverHere(
+export async function deliverHere(
   config: Config,
   overrides: Overrides,
   core: Core,
   reports: CourierReports,
   opened: Opened,
-): Deliverer {
-  const courier = makeCourier(config, overrides, core, reports, opened)
+): Promise<Deliverer> {
+  const courier = await makeCourier(config, overrides, core, reports, opened)
   return asOne([courier, makeWebhook(config, overrides, core)], opened)
 }
 

@@ -67,9 +67,9 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
     const mail = new Reachability(mailer)
     const metrics = new Metrics()
     const events = opened.add(openTrail(store, overrides, (name) => metrics.countEvent(name)))
-    const delivery = chooseDeliverer(config, overrides, core, { log, events, metrics })
+    const delivery = await chooseDeliverer(config, overrides, core, { log, events, metrics })
     const pruner = new Pruner({ store, clock, log, keepMs: retentionMs(config) })
-    const limiter = overrides.limiter ?? opened.add(openLimiter(config))
+    const limiter = overrides.limiter ?? opened.add(await openLimiter(config))
     const byTemplates: Render = (template, view) => templates.render(template, view)
     const wake = () => delivery.wake()
     const { resets } = store
@@ -104,12 +104,12 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
 }
 
 /** In a thread of its own, unless parts are given that cannot leave this one. */
-function chooseDeliverer(
+async function chooseDeliverer(
   config: Config,
   overrides: Overrides,
   core: Core,
   parts: ThreadParts,
-): Deliverer {
+): Promise<Deliverer> {
   const { clock, users, isDelivering = true } = overrides
   const opened = new Opened()
   if (!isDelivering) return asOne([], opened)

@@ -59,14 +59,17 @@ const rules: Readonly<Record<string, Rule>> = {
   proof: { imports: [...leaves, ...ports] },
   store: { imports: [...leaves, ...ports], packages: ['kysely'] },
   'store/sqlite': { imports: ['errors'], packages: ['better-sqlite3', 'kysely'] },
+  'store/postgres': { imports: ['errors'], packages: ['kysely', 'pg'] },
   users: { imports: [...leaves, ...ports] },
   'users/sql': { imports: [...leaves, ...ports, 'store/engine'], packages: ['kysely'] },
   'users/probe': { imports: [...leaves, ...ports, 'store/engine'], packages: ['kysely'] },
   limit: { imports: [...leaves, ...ports] },
-  'limit/sqlite': {
-    imports: [...leaves, ...ports, 'store/engine'],
-    packages: ['rate-limiter-flexible'],
-  },
+  ...Object.fromEntries(
+    ['limit/postgres', 'limit/sql', 'limit/sqlite'].map((file) => [
+      file,
+      { imports: [...leaves, ...ports, 'store/engine'], packages: ['rate-limiter-flexible'] },
+    ]),
+  ),
   password: { imports: [...leaves, ...ports], packages: ['bcryptjs'] },
   'password/common': { imports: [], packages: ['@zxcvbn-ts/language-common'] },
   'password/guess': { imports: [], packages: ['@zxcvbn-ts/core', '@zxcvbn-ts/language-common'] },
@@ -123,6 +126,7 @@ const rules: Readonly<Record<string, Rule>> = {
   // The only file that knows which implementations there are, and the thread that it starts.
   parts: { imports: ['*'] },
   'mail-parts': { imports: ['*'] },
+  databases: { imports: ['*'] },
   wire: { imports: ['*'] },
   'wire-courier': { imports: ['*'] },
   'courier-thread': {
@@ -219,16 +223,18 @@ it('keeps Fastify at the edge, and every implementation behind wire.ts and parts
     [...new Set(all.filter((each) => each.target === target).map((each) => each.file))].sort()
   expect(users('npm:fastify')).toEqual(['fastify', 'health', 'server'])
   for (const implementation of [
+    'limit/postgres',
     'limit/sqlite',
     'mail/sendmail',
     'mail/smtp',
     'password/hash',
+    'store/postgres',
     'store/sqlite',
     'users/sql',
   ]) {
     const [only, ...others] = users(implementation)
     expect([implementation, others]).toEqual([implementation, []])
-    expect(['mail-parts', 'parts', 'wire']).toContain(only)
+    expect(['databases', 'mail-parts', 'parts', 'wire']).toContain(only)
   }
 })
 

@@ -108,6 +108,10 @@ function checkRequired(parsed: Parsed, source: Source, isDemo: boolean): void {
   const { url, secret } = parsed.hooks
   if (url !== null && secret === null)
     source.refuse(['hooks', 'secret'], 'is required with hooks.url')
+  if (parsed.secret === null && !parsed.store.url.startsWith('sqlite:')) {
+    const rule = 'is required with such a store.url: every machine that shares it needs the same'
+    source.refuse(['secret'], rule)
+  }
   if (isPublic(parsed) && hasMailbox(parsed)) {
     const rule =
       'is required unless site.url is this machine: the built-in mailbox shows every link'
@@ -158,6 +162,7 @@ function mailHost({ site }: Parsed): string {
 }
 
 function absoluteUrl(url: string, folder: string): string {
+  if (!url.startsWith('sqlite:')) return url
   const file = url.slice('sqlite:'.length)
   return file === ':memory:' ? url : `sqlite:${resolve(folder, file)}`
 }

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { Parsed } from './config.ts'
-import { hookUrl, networks, networksRule, port, sqlName, text } from './values.ts'
+import { databaseUrl, hookUrl, networks, networksRule, port, sqlName, text } from './values.ts'
 
 /** `server:` */
 export const server: z.ZodType<Parsed['server']> = z.strictObject({
@@ -22,12 +22,10 @@ export const server: z.ZodType<Parsed['server']> = z.strictObject({
 
 /** `store:` */
 export const store: z.ZodType<Parsed['store']> = z.strictObject({
-  url: z
-    .string('must be sqlite:<file>')
-    .regex(/^sqlite:.+/, 'must be sqlite:<file>, such as sqlite:data/forgot-password.db')
+  url: databaseUrl
     .default('sqlite:data/forgot-password.db')
     .describe(
-      "Where open recoveries and waiting mails are kept. A file of its own, or the site's database with a tablePrefix.",
+      "Where open recoveries and waiting mails are kept: sqlite:<file>, or postgres://user:password@host/database for sites on several machines. Of its own, or the site's with a tablePrefix.",
     ),
   tablePrefix: z
     .string('must be text')
@@ -38,10 +36,10 @@ export const store: z.ZodType<Parsed['store']> = z.strictObject({
 
 /** `users:` */
 export const users: z.ZodType<NonNullable<Parsed['users']>> = z.strictObject({
-  url: z
-    .string('must be sqlite:<file>')
-    .regex(/^sqlite:.+/, 'must be sqlite:<file>')
-    .describe('The database that holds your users.')
+  url: databaseUrl
+    .describe(
+      'The database that holds your users: sqlite:<file> or postgres://user:password@host/database.',
+    )
     .meta({ examples: ['sqlite:/var/lib/site/users.db'] }),
   table: sqlName.default('users').describe('The table of accounts.'),
   id: sqlName.default('id').describe('Its column with the identifier.'),

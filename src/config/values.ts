@@ -37,6 +37,15 @@ const hostRule = 'must be the name or address of a machine'
 /** A host name, or an IP address without brackets. */
 export const hostName: z.ZodString = z.string(hostRule).regex(/^[\p{L}\p{N}._:-]+$/u, hostRule)
 
+const databaseRule =
+  'must be sqlite:<file>, such as sqlite:data/forgot-password.db, or postgres://user:password@host/database'
+
+/** A database; its password is never told. */
+export const databaseUrl: z.ZodString = z.string(databaseRule).refine((text) => {
+  if (/^sqlite:.+/.test(text)) return true
+  return /^postgres(?:ql)?:\/\/[^/]*\/[^/]+$/.test(text) && URL.canParse(text)
+}, databaseRule)
+
 const smtpUrlRule =
   'must be smtp://user:password@host:port, or smtps://; % and @ in the first two as %25 and %40'
 

@@ -35,19 +35,22 @@ export class SqlAudit implements Audit {
   }
 
   async claimNext(now: number, leaseMs: Milliseconds): Promise<TrailEvent | null> {
-    return this.#engine.transaction(async (tables) => {
-      const row = await tables
-        .selectFrom(this.#names.audit)
-        .selectAll()
-        .where('told_at', 'is', null)
-        .where('at', '>', now - newsMs)
-        .orderBy('id')
-        .limit(1)
-        .executeTakeFirst()
-      if (row === undefined || row.due_at > now) return null
-      await this.#update(tables, row.id, { due_at: now + leaseMs })
-      return toEvent(row)
-    })
+    return this.#engine.transaction(
+      async (tables) => {
+        const row = await tables
+          .selectFrom(this.#names.audit)
+          .selectAll()
+          .where('told_at', 'is', null)
+          .where('at', '>', now - newsMs)
+          .orderBy('id')
+          .limit(1)
+          .executeTakeFirst()
+        if (row === undefined || row.due_at > now) return null
+        await this.#update(tables, row.id, { due_at: now + leaseMs })
+        return toEvent(row)
+      },
+      ['webhook'],
+    )
   }
 
   async told(id: string, now: number): Promise<void> {

@@ -8,11 +8,15 @@ export interface Dialect {
   readonly timeType: 'integer' | 'bigint'
   /** What ends a CREATE TABLE so that the engine checks the types of its columns. */
   readonly tableOptions: string
+  /** Whether rows are locked one by one: then a statement must say that it takes what nobody else has. */
+  readonly hasRowLocks: boolean
   /**
    * What kind of failure an error is: `busy` when only another writer was at work, `fault` when the engine
    * could not do its work, and `null` when the error is not the engine's.
    */
   judge(error: unknown): 'busy' | 'fault' | null
+  /** Has a transaction wait until no other is under way that takes any of the same turns. */
+  takeTurns(database: QueryExecutorProvider, turns: readonly string[]): Promise<void>
   /** What the owner can do about an error, or `null` when its own message says it all. */
   remedy(error: unknown): string | null
   /** The names of all tables and views, as a configuration would write them. */
@@ -75,9 +79,22 @@ export class Engine<Tables> {
     }
   }
 
-  /** Runs a whole transaction, like {@link run}. */
-  transaction<T>(work: (tables: Transaction<Tables>) => Promise<T>): Promise<T> {
-    return this.run((database) => database.transaction().execute(work))
+  /**
+   * Runs a whole transaction, like {@link run}. What it does must be right when it is done a second time: it
+   * is, when a connection breaks at its end.
+   *
+   * @param turns Transactions that share one go one after the other; default: this one waits for none.
+   */
+  transaction<T>(
+    work: (tables: Transaction<Tables>) => Promise<T>,
+    turns: readonly string[] = [],
+  ): Promise<T> {
+    return this.run((database) =>
+      database.transaction().execute(async (tables) => {
+        await this.dialect.takeTurns(tables, turns)
+        return work(tables)
+      }),
+    )
   }
 
   /** Runs a whole transaction and takes it back: it fails as it would, and nothing changes. */

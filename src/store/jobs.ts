@@ -33,7 +33,8 @@ export class SqlJobs implements Jobs {
             .where((row) => row.or([row('due_at', '<=', now), row('due_at', '>', latest)]))
             .where('expires_at', '<=', isTooLateOnly ? now : Number.MAX_SAFE_INTEGER)
             .orderBy('due_at')
-            .limit(count),
+            .limit(count)
+            .$if(this.#engine.dialect.hasRowLocks, (query) => query.forUpdate().skipLocked()),
         )
         .returningAll()
         .execute(),
@@ -42,24 +43,27 @@ export class SqlJobs implements Jobs {
   }
 
   async tellNoAccount(id: string, now: number): Promise<boolean> {
-    return this.#engine.transaction(async (tables) => {
-      const told = await tables
-        .selectFrom(this.#names.job)
-        .select('id')
-        .where('kind', '=', 'no-account')
-        .where('created_at', '>', now - dayMs)
-        .where('subject_key', '=', (row) =>
-          row.selectFrom(this.#names.job).select('subject_key').where('id', '=', id),
-        )
-        .executeTakeFirst()
-      if (told !== undefined) return told.id === id
-      await tables
-        .updateTable(this.#names.job)
-        .set({ kind: 'no-account' })
-        .where('id', '=', id)
-        .execute()
-      return true
-    })
+    return this.#engine.transaction(
+      async (tables) => {
+        const told = await tables
+          .selectFrom(this.#names.job)
+          .select('id')
+          .where('kind', '=', 'no-account')
+          .where('created_at', '>', now - dayMs)
+          .where('subject_key', '=', (row) =>
+            row.selectFrom(this.#names.job).select('subject_key').where('id', '=', id),
+          )
+          .executeTakeFirst()
+        if (told !== undefined) return told.id === id
+        await tables
+          .updateTable(this.#names.job)
+          .set({ kind: 'no-account' })
+          .where('id', '=', id)
+          .execute()
+        return true
+      },
+      ['no-account'],
+    )
   }
 
   async renew(id: string, now: number, leaseMs: Milliseconds): Promise<void> {

@@ -19,11 +19,17 @@ export class SqlResets implements Resets {
   }
 
   request(request: ResetRequest): Promise<Requested> {
-    return this.#engine.transaction((tables) => requestReset(tables, this.#names, request))
+    return this.#engine.transaction(
+      (tables) => requestReset(tables, this.#names, request),
+      request.subjectKeys.map(turnOf),
+    )
   }
 
   restart(request: ResetRequest): Promise<Reset> {
-    return this.#engine.transaction((tables) => restartReset(tables, this.#names, request))
+    return this.#engine.transaction(
+      (tables) => restartReset(tables, this.#names, request),
+      request.subjectKeys.map(turnOf),
+    )
   }
 
   async findByToken(tokenHash: string): Promise<Reset | null> {
@@ -35,21 +41,24 @@ export class SqlResets implements Resets {
   }
 
   async assign(to: Assignment): Promise<void> {
-    await this.#engine.transaction(async (tables) => {
-      await tables
-        .updateTable(this.#names.reset)
-        .set({ user_id: to.userId, account_mark: to.accountMark, locale: to.locale })
-        .where('id', '=', to.resetId)
-        .where('state', '=', 'live')
-        .execute()
-      await tables
-        .updateTable(this.#names.reset)
-        .set({ state: 'replaced', ended_at: to.now })
-        .where('user_id', '=', to.userId)
-        .where('id', '<>', to.resetId)
-        .where('state', '=', 'live')
-        .execute()
-    })
+    await this.#engine.transaction(
+      async (tables) => {
+        await tables
+          .updateTable(this.#names.reset)
+          .set({ user_id: to.userId, account_mark: to.accountMark, locale: to.locale })
+          .where('id', '=', to.resetId)
+          .where('state', '=', 'live')
+          .execute()
+        await tables
+          .updateTable(this.#names.reset)
+          .set({ state: 'replaced', ended_at: to.now })
+          .where('user_id', '=', to.userId)
+          .where('id', '<>', to.resetId)
+          .where('state', '=', 'live')
+          .execute()
+      },
+      [`user ${to.userId}`],
+    )
   }
 
   async spend(id: string, now: number, notices: readonly Notice[]): Promise<boolean> {
@@ -150,8 +159,13 @@ export class SqlResets implements Resets {
     return this.#newest((query) => query.where('subject_key', 'in', subjectKeys))
   }
 
-  tryCode(attempt: CodeTry): Promise<TriedCode> {
-    return this.#engine.transaction((tables) => tryCode(tables, this.#names, attempt))
+  async tryCode(attempt: CodeTry): Promise<TriedCode> {
+    // The tries of an address are counted together: they take turns.
+    const reset = await this.find(attempt.resetId)
+    return this.#engine.transaction(
+      (tables) => tryCode(tables, this.#names, attempt),
+      reset === null ? [] : [turnOf(reset.subjectKey)],
+    )
   }
 
   async isLockedToday(
@@ -186,4 +200,8 @@ export class SqlResets implements Resets {
     )
     return row ? toReset(row) : null
   }
+}
+
+function turnOf(subjectKey: string): string {
+  return `subject ${subjectKey}`
 }

@@ -105,6 +105,9 @@ function fileOf(url: string): string {
 const dialect: EngineDialect = {
   timeType: 'integer',
   tableOptions: 'strict',
+  hasRowLocks: false,
+  // All transactions of a file go one after the other.
+  async takeTurns() {},
   judge: (error) => {
     if (!(error instanceof Database.SqliteError)) return null
     return /^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/.test(error.code) ? 'busy' : 'fault'

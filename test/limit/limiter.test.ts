@@ -4,7 +4,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { LimitedAct } from '../../src/limit/limiter.ts'
-import { SqliteLimiter } from '../../src/limit/sqlite.ts'
+import { SqlLimiter } from '../../src/limit/sql.ts'
+import { sqliteCounters } from '../../src/limit/sqlite.ts'
 import { limitTable } from '../../src/store/schema.ts'
 import { SqlStore } from '../../src/store/sql.ts'
 import { openOwnSqlite, openSharedSqlite } from '../../src/store/sqlite.ts'
@@ -15,7 +16,7 @@ const off = { request: [], 'bad-proof': [], 'wrong-code': [] }
 
 let folder = ''
 let url = ''
-const opened: SqliteLimiter<LimitedAct>[] = []
+const opened: SqlLimiter<LimitedAct>[] = []
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'forgot-limits-'))
@@ -29,8 +30,11 @@ afterEach(async () => {
 })
 
 /** A limiter as each process has one. */
-function open(limits: Partial<Record<keyof typeof off, Limit[]>>): SqliteLimiter<LimitedAct> {
-  const limiter = new SqliteLimiter(openSharedSqlite(url), limitTable('x_'), { ...off, ...limits })
+function open(limits: Partial<Record<keyof typeof off, Limit[]>>): SqlLimiter<LimitedAct> {
+  const limiter = new SqlLimiter(sqliteCounters(openSharedSqlite(url), limitTable('x_')), {
+    ...off,
+    ...limits,
+  })
   opened.push(limiter)
   return limiter
 }

@@ -15,6 +15,7 @@ import { ForgotError } from '../../src/errors.ts'
 import { SqlStore } from '../../src/store/sql.ts'
 import { openOwnSqlite } from '../../src/store/sqlite.ts'
 import type { Store } from '../../src/store/store.ts'
+import { hastened } from '../support/clock.ts'
 import { unprivileged } from '../support/unprivileged.ts'
 import { resetRequest, storeContract } from './contract.ts'
 
@@ -196,10 +197,13 @@ describe('behind another writer', () => {
     const store = await open()
     const other = new Database(file())
     other.exec('begin immediate')
-    await expect(store.resets.request(resetRequest('alice'))).rejects.toMatchObject({
+    const started = performance.now()
+    const request = store.resets.request(resetRequest('alice'))
+    await expect(hastened(request)).rejects.toMatchObject({
       code: 'ERR_FORGOT_BUSY',
       message: `store.url: ${file()} is held by another writer`,
     })
+    expect(performance.now() - started).toBeGreaterThan(5000)
     other.exec('commit')
     expect(await store.queue.list(['queued'], 10)).toEqual([])
     other.close()

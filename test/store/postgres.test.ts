@@ -1,0 +1,112 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openPostgres } from '../../src/store/postgres.ts'
+import type { Tables } from '../../src/store/schema.ts'
+import { SqlStore } from '../../src/store/sql.ts'
+import type { Store } from '../../src/store/store.ts'
+import { PostgresServer } from '../support/postgres.ts'
+import { resetRequest, storeContract } from './contract.ts'
+
+let server: PostgresServer
+let made = 0
+
+beforeAll(async () => {
+  server = await PostgresServer.start()
+})
+afterAll(() => server.stop())
+
+async function open(url: string, prefix = ''): Promise<Store> {
+  const place = { key: 'store.url', name: url, code: 'ERR_FORGOT_STORE' } as const
+  const { engine } = await openPostgres<Tables>(url, place)
+  return SqlStore.open(engine, prefix)
+}
+
+function newDatabase(): Promise<string> {
+  made += 1
+  return server.makeDatabase(`store${made}`)
+}
+
+let shared = ''
+
+storeContract('PostgreSQL', () => ({
+  open: async (count) => {
+    if (shared === '') shared = await newDatabase()
+    return Promise.all(Array.from({ length: count }, () => open(shared)))
+  },
+  clean: async () => {
+    const database = new URL(shared).pathname.slice(1)
+    await server.query('truncate password_reset, mail_job, audit_event, rate_limit', [], database)
+  },
+}))
+
+describe('a PostgreSQL database', () => {
+  it('gets its tables from one of many processes that start together', async () => {
+    const url = await newDatabase()
+    const stores = await Promise.all(Array.from({ length: 8 }, () => open(url)))
+    await Promise.all(stores.map((store) => store.check()))
+    await Promise.all(stores.map((store) => store.close()))
+  })
+
+  it('can be shared with other tables under a prefix', async () => {
+    const url = await newDatabase()
+    const store = await open(url, 'fp_')
+    await store.resets.request(resetRequest('alice'))
+    const tables = await server.query<{ name: string }>(
+      "select table_name as name from information_schema.tables where table_schema = 'public'",
+      [],
+      new URL(url).pathname.slice(1),
+    )
+    expect(tables.filter(({ name }) => !name.startsWith('fp_'))).toEqual([])
+    await store.close()
+  })
+
+  it('that is not there is named with the remedy, and without a password', async () => {
+    const url = server.url('nowhere').replace('forgot@', 'forgot:hunter2@')
+    const place = { key: 'store.url', name: 'there', code: 'ERR_FORGOT_STORE' } as const
+    await expect(openPostgres(url, place)).rejects.toMatchObject({
+      code: 'ERR_FORGOT_STORE',
+      message:
+        'store.url: there cannot be opened: database "nowhere" does not exist; make the database, or name another one in its URL',
+    })
+  })
+
+  it('that restarts keeps what it was given, and the store goes on', async () => {
+    const store = await open(await newDatabase())
+    const reset = await store.resets.request(resetRequest('alice'))
+    await server.halt()
+    const asked = store.resets.find(reset.id)
+    await server.run()
+    expect(await asked).toMatchObject({ id: reset.id, state: 'live' })
+    await store.close()
+  })
+
+  it('that breaks every connection in the middle of things loses and doubles nothing', async () => {
+    const url = await newDatabase()
+    const store = await open(url)
+    const database = new URL(url).pathname.slice(1)
+    const kill = 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1'
+    const killing = setInterval(() => void server.query(kill, [database]), 150)
+    const limits = [{ count: 1, windowMs: 60_000 }]
+    const people = Array.from({ length: 400 }, (_, index) => `person${index}`)
+    for (const some of chunks(people, 20)) {
+      await Promise.all(some.map((name) => store.resets.request(resetRequest(name, { limits }))))
+    }
+    clearInterval(killing)
+    expect((await store.queue.totals(0)).queued).toBe(people.length)
+    await store.close()
+  })
+
+  it('that is away for longer than a request may wait has it told to come back', async () => {
+    const store = await open(await newDatabase())
+    await server.halt()
+    await expect(store.check()).rejects.toMatchObject({ code: 'ERR_FORGOT_BUSY' })
+    await server.run()
+    await expect(store.check()).resolves.toBeUndefined()
+    await store.close()
+  })
+})
+
+function chunks<T>(all: readonly T[], size: number): T[][] {
+  return Array.from({ length: all.length / size }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
+  )
+}
