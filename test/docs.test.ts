@@ -25,7 +25,12 @@ const documents = [
   'docs/mail.md',
   'docs/templates.md',
 ]
-const env = { RECOVERY_SECRET: 'x'.repeat(32), HOOK_SECRET: 'x'.repeat(32), SMTP_PASS: 'x' }
+const env = {
+  RECOVERY_SECRET: 'x'.repeat(32),
+  HOOK_SECRET: 'x'.repeat(32),
+  SMTP_PASS: 'x',
+  STORE_PASS: 'x',
+}
 
 const signingKey = generateKeyPairSync('rsa', { modulusLength: 2048 })
   .privateKey.export({ type: 'pkcs8', format: 'pem' })
