@@ -1,14 +1,19 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest'
+import { stringify } from 'yaml'
+import { run } from '../src/cli/run.ts'
 import type { ConfigInput } from '../src/config/config.ts'
 import { loadConfig } from '../src/config/load.ts'
 import { createServer } from '../src/server.ts'
+import { minutes } from './support/clock.ts'
 import { PostgresServer } from './support/postgres.ts'
 import { accounts, newPassword, route, Site } from './support/site.ts'
 import { codeIn } from './support/smtp.ts'
 import { Visitor } from './support/visitor.ts'
 import { eventually, freePort } from './support/wait.ts'
 
-const { alice, mallory } = accounts
+const { alice, bob, mallory } = accounts
 
 let server: PostgresServer
 let site: Site
@@ -124,5 +129,35 @@ describe('with its store in PostgreSQL, a site', () => {
   it('wants a secret that every machine has', () => {
     const store = { url: 'postgres://forgot@127.0.0.1/site' }
     expect(() => loadConfig({ store }, { env: {} })).toThrow('secret: is required')
+  })
+})
+
+describe('a site that moves from SQLite to PostgreSQL', () => {
+  it('keeps its live links, its waiting mails and its secret', async () => {
+    site = await Site.start()
+    const link = await site.mailedLink(alice.email)
+    await site.smtp.stop()
+    await site.visitor().post(route, { email: bob.email })
+    await site.server?.close()
+    const file = join(site.folder, 'config.yaml')
+    writeFileSync(file, stringify(site.config))
+    made += 1
+    const url = await server.makeDatabase(`site${made}`)
+    const copy = () => run(['store', 'copy', '--to', url, '--config', file])
+    const output = vi.spyOn(process.stdout, 'write').mockReturnValue(true)
+    expect(await copy()).toBeUndefined()
+    expect(output.mock.lastCall?.[0]).toMatch(/^\d+ rows copied\./)
+    output.mockRestore()
+    site.config = { ...site.config, store: { url } }
+    await site.smtp.listen()
+    // The first try has failed: the site's clock stands still until the second is due.
+    site.clock.move(minutes(1))
+    await site.listen()
+    await site.smtp.to(bob.email)
+    expect((await site.reset(link)).status).toBe(303)
+    const errors = vi.spyOn(process.stderr, 'write').mockReturnValue(true)
+    expect(await copy()).toBe(2)
+    expect(errors.mock.lastCall?.[0]).toContain('is in use already: name an empty one')
+    errors.mockRestore()
   })
 })

@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<{ readonly command: Comman
   courier: () => import('./courier.ts'),
   mail: () => import('./mail.ts'),
   serve: () => import('./serve.ts'),
+  store: () => import('./store.ts'),
 }
 
 // 0 done, 1 failed, 2 unusable configuration or arguments.
