@@ -16,6 +16,7 @@ import { SqlStore } from './store/sql.ts'
 import type { Store } from './store/store.ts'
 import { Templates } from './templates.ts'
 import { type Hooks, Trail } from './trail.ts'
+import { loadUsers } from './users/module.ts'
 import { SqlUsers } from './users/sql.ts'
 import { TimelyUsers } from './users/timely.ts'
 import type { Users } from './users/users.ts'
@@ -69,9 +70,7 @@ export async function openCore(
   const templates = new Templates(config.templates)
   const locales = Locales.load(config.locales)
   const { keys, store } = await openStore(config, opened)
-  const users = overrides.users
-    ? new TimelyUsers(overrides.users)
-    : opened.add(await openUsers(config))
+  const users = overrides.users ? new TimelyUsers(overrides.users) : await openUsers(config, opened)
   const { clock = systemClock } = overrides
   return { clock, keys, locales, store, templates, users }
 }
@@ -96,9 +95,10 @@ export function makeWebhook(
   return new Webhook({ url, secret, audit: store.audit, clock, log })
 }
 
-async function openUsers(config: Config): Promise<SqlUsers> {
-  const map = config.users ?? (await openDemoUsers(config.dataDir))
-  return SqlUsers.open(await openSiteDatabase(map.url), map)
+async function openUsers({ users, dataDir }: Config, opened: Opened): Promise<Users> {
+  if (typeof users === 'string') return new TimelyUsers(await loadUsers(users))
+  const table = users ?? (await openDemoUsers(dataDir))
+  return opened.add(await SqlUsers.open(await openSiteDatabase(table.url), table))
 }
 
 const pwnedPasswords = 'https://api.pwnedpasswords.com/range/'

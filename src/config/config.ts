@@ -26,6 +26,19 @@ export interface RouteInput {
   response?: ResponseShape | null
 }
 
+/** Where a site keeps its accounts, and what it calls their columns. */
+export interface UserTableInput {
+  url: string
+  table?: string
+  id?: string
+  email?: string
+  password?: string
+  name?: string | null
+  locale?: string | null
+  where?: string | null
+  sessions?: { table: string; user: string } | null
+}
+
 /** How a mail server is reached. */
 export interface RelayInput {
   url?: string | null
@@ -99,17 +112,8 @@ export interface ConfigInput {
   }
   mail?: { retries?: Duration[]; notifyChanged?: boolean }
   store?: { url?: string; tablePrefix?: string }
-  users?: {
-    url: string
-    table?: string
-    id?: string
-    email?: string
-    password?: string
-    name?: string | null
-    locale?: string | null
-    where?: string | null
-    sessions?: { table: string; user: string } | null
-  } | null
+  /** A table, or the ES module that knows the accounts. */
+  users?: UserTableInput | string | null
   locales?: { default?: string; offer?: 'auto' | string[]; dir?: string | null }
   templates?: string | null
   theme?: { accent?: string; logo?: string | null; css?: string | null }
@@ -137,6 +141,9 @@ export interface Config extends Omit<Parsed, 'imports' | 'routes' | 'secret' | '
   /** Path of the one route that has the pages. */
   readonly route: string
 }
+
+/** The table of accounts, every key present. */
+export type UserTable = Resolved<UserTableInput>
 
 /** How mails leave. */
 export interface Smtp

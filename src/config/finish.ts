@@ -40,7 +40,10 @@ export function finish(
     routes,
     route: routes.find(hasPages)?.path ?? '',
     store: { ...parsed.store, url: absoluteUrl(parsed.store.url, folder) },
-    users: parsed.users && { ...parsed.users, url: absoluteUrl(parsed.users.url, folder) },
+    users:
+      typeof parsed.users === 'string'
+        ? file(['users'], parsed.users)
+        : parsed.users && { ...parsed.users, url: absoluteUrl(parsed.users.url, folder) },
     templates: folderAt(['templates'], parsed.templates),
     locales: {
       ...parsed.locales,

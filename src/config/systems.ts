@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import type { Parsed } from './config.ts'
+import type { Parsed, UserTable } from './config.ts'
 import { databaseUrl, hookUrl, networks, networksRule, port, sqlName, text } from './values.ts'
 
 /** `server:` */
@@ -34,8 +34,7 @@ export const store: z.ZodType<Parsed['store']> = z.strictObject({
     .describe('Put before the names of its tables when they share a database.'),
 })
 
-/** `users:` */
-export const users: z.ZodType<NonNullable<Parsed['users']>> = z.strictObject({
+const userTable: z.ZodType<UserTable> = z.strictObject({
   url: databaseUrl
     .describe(
       'The database that holds your users: sqlite:<file> or postgres://user:password@host/database.',
@@ -76,6 +75,14 @@ export const users: z.ZodType<NonNullable<Parsed['users']>> = z.strictObject({
     .default(null)
     .describe('Sessions to end when a password changes; null: your site ends them itself.'),
 })
+
+const usersRule = 'must be a table with its keys, or an ES module such as ./my-users.mjs'
+
+/** `users:` */
+export const users: z.ZodType<NonNullable<Parsed['users']>> = z.union(
+  [userTable, z.string(usersRule).regex(/^[^:]+\.(?:m?js|m?ts)$/, usersRule)],
+  usersRule,
+)
 
 /** `hooks:` */
 export const hooks: z.ZodType<Parsed['hooks']> = z.strictObject({

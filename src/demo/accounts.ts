@@ -2,7 +2,7 @@ import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { hashSync } from 'bcryptjs'
 import Database from 'better-sqlite3'
-import type { Config } from '../config/config.ts'
+import type { UserTable } from '../config/config.ts'
 
 /** The password that every sample account has at first. */
 export const demoPassword = 'correct horse battery'
@@ -22,7 +22,7 @@ export function demoDatabase(dataDir: string): string {
 }
 
 /** Makes the sample accounts at the first start and says how their table is mapped. */
-export async function openDemoUsers(dataDir: string): Promise<NonNullable<Config['users']>> {
+export async function openDemoUsers(dataDir: string): Promise<UserTable> {
   const file = demoDatabase(dataDir)
   mkdirSync(dataDir, { recursive: true, mode: 0o700 })
   const database = new Database(file)

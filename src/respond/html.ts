@@ -121,7 +121,9 @@ export class Pages {
 
   #endData(): View['data'] {
     const { config } = this.#parts.services
-    const hasEndedSessions = config.users === null || config.users.sessions !== null
+    // Accounts in code end them with the change (users/users.ts).
+    const isTable = typeof config.users === 'object' && config.users !== null
+    const hasEndedSessions = !(isTable && config.users.sessions === null)
     return { isNotified: config.mail.notifyChanged, hasEndedSessions }
   }
 

@@ -1,11 +1,10 @@
 import { type RawBuilder, sql } from 'kysely'
-import type { Config } from '../config/config.ts'
+import type { UserTable } from '../config/config.ts'
 import { ForgotError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { type Engine, isBusy, reasonOf } from '../store/engine.ts'
 
 type Site = Engine<unknown>
-type Mapping = NonNullable<Config['users']>
 
 const columnKeys = ['id', 'email', 'password', 'name', 'locale'] as const
 // As many names as a person reads through.
@@ -18,7 +17,7 @@ const mostNames = 20
  *
  * @throws {ForgotError} `ERR_FORGOT_BUSY` when another writer keeps it from being read.
  */
-export async function explain(site: Site, map: Mapping, error: unknown): Promise<ForgotError> {
+export async function explain(site: Site, map: UserTable, error: unknown): Promise<ForgotError> {
   const problems = await findProblems(site, map)
   if (problems.length === 0) {
     const rule = 'users: the user table does not fit its mapping in the configuration'
@@ -27,7 +26,7 @@ export async function explain(site: Site, map: Mapping, error: unknown): Promise
   return new ForgotError('ERR_FORGOT_USERS', problems.join('\n'), { problems, cause: error })
 }
 
-async function findProblems(site: Site, map: Mapping): Promise<string[]> {
+async function findProblems(site: Site, map: UserTable): Promise<string[]> {
   const fault = await faultOf(() => tablesOf(site))
   if (fault !== null) return [site.unusable('cannot be read', fault).message]
   const accounts = await accountProblems(site, map)
@@ -37,7 +36,7 @@ async function findProblems(site: Site, map: Mapping): Promise<string[]> {
   return [...accounts, ...sessions, ...(await writeProblems(site, map, isWhole))]
 }
 
-async function accountProblems(site: Site, map: Mapping): Promise<string[]> {
+async function accountProblems(site: Site, map: UserTable): Promise<string[]> {
   const { table, where } = map
   const problems = await tableProblems(site, 'users.table', table)
   if (problems.length > 0) return problems
@@ -54,7 +53,7 @@ async function accountProblems(site: Site, map: Mapping): Promise<string[]> {
   return [...problems, `${rule}: ${reasonOf(fault)}`]
 }
 
-async function sessionProblems(site: Site, { sessions }: Mapping): Promise<string[]> {
+async function sessionProblems(site: Site, { sessions }: UserTable): Promise<string[]> {
   if (sessions === null) return []
   const { table, user } = sessions
   const problems = await tableProblems(site, 'users.sessions.table', table)
@@ -63,7 +62,7 @@ async function sessionProblems(site: Site, { sessions }: Mapping): Promise<strin
 
 async function writeProblems(
   site: Site,
-  { table, password, sessions }: Mapping,
+  { table, password, sessions }: UserTable,
   isWhole: { readonly accounts: boolean; readonly sessions: boolean },
 ): Promise<string[]> {
   try {

@@ -1,12 +1,10 @@
 import { type QueryExecutorProvider, type RawBuilder, sql } from 'kysely'
 import { foldAscii } from '../address.ts'
-import type { Config } from '../config/config.ts'
+import type { UserTable } from '../config/config.ts'
 import { type Engine, isBusy } from '../store/engine.ts'
 import type { User } from '../user.ts'
 import { explain } from './probe.ts'
 import type { Users } from './users.ts'
-
-type Mapping = NonNullable<Config['users']>
 
 interface Row {
   readonly id: string
@@ -21,9 +19,9 @@ const nobody = sql`1 = 0`
 /** The accounts in a table of the site, under whatever names its table and columns have. */
 export class SqlUsers implements Users {
   readonly #engine: Engine<unknown>
-  readonly #map: Mapping
+  readonly #map: UserTable
 
-  private constructor(engine: Engine<unknown>, map: Mapping) {
+  private constructor(engine: Engine<unknown>, map: UserTable) {
     this.#engine = engine
     this.#map = map
   }
@@ -34,7 +32,7 @@ export class SqlUsers implements Users {
    * @throws {ForgotError} `ERR_FORGOT_USERS` with a line for each table, column or condition that it
    *   does not know or that cannot be written.
    */
-  static async open(engine: Engine<unknown>, map: Mapping): Promise<SqlUsers> {
+  static async open(engine: Engine<unknown>, map: UserTable): Promise<SqlUsers> {
     const users = new SqlUsers(engine, map)
     try {
       await users.#probe()
@@ -120,7 +118,7 @@ export class SqlUsers implements Users {
 
   async #endSessions(
     tables: QueryExecutorProvider,
-    { table }: NonNullable<Mapping['sessions']>,
+    { table }: NonNullable<UserTable['sessions']>,
     where: RawBuilder<unknown>,
   ): Promise<void> {
     await sql`delete from ${sql.table(table)} where ${where}`.execute(tables)
