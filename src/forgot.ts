@@ -91,8 +91,9 @@ export class Forgot<T extends User = User> extends Action<T> {
 
   /** The visitor is told a number, the log the cause; neither is told the other's. */
   #report(error: unknown): ErrorPage {
-    const incident = showReference(newReference())
+    const incident = newIncident()
     this.#services.log.error({ incident, error: describeError(error) }, 'request failed')
+    if (incident === null) return failure('unavailable', { retryAfterMs })
     const isPassing = error instanceof ForgotError && passing.has(error.code)
     return isPassing
       ? failure('unavailable', { incident, retryAfterMs })
@@ -104,5 +105,14 @@ export class Forgot<T extends User = User> extends Action<T> {
     this.#services.log.error({ error: describeError(cause) }, 'the error page cannot be rendered')
     const body = `<!doctype html><html lang="en"><title>Something went wrong</title><main data-step="error" data-reason="${reason}"><h1>Something went wrong</h1><p>Please try again later. Incident ${incident}</p></main></html>`
     return new HtmlResponse(body, errorStatus[reason], { 'cache-control': 'no-store' })
+  }
+}
+
+/** `null` while there are no random bytes: nothing that this module does goes without. */
+function newIncident(): string | null {
+  try {
+    return showReference(newReference())
+  } catch {
+    return null
   }
 }

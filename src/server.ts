@@ -9,6 +9,7 @@ import type { Forgot } from './forgot.ts'
 import { mountHealth } from './health.ts'
 import { describeRequest } from './incoming.ts'
 import { describeError } from './log.ts'
+import { LogStream } from './log-stream.ts'
 import type { Overrides } from './parts.ts'
 import { inspectOwnFiles } from './rehearsal.ts'
 import { loadAssets } from './respond/assets.ts'
@@ -37,7 +38,7 @@ export async function createServer(
   let forgot: Forgot | null = null
   const headers = securityHeaders(config)
   const app: FastifyInstance = fastify({
-    logger: { ...logger(config), ...(logStream === undefined ? {} : { stream: logStream }) },
+    logger: { ...logger(config), stream: logStream ?? new LogStream() },
     trustProxy: config.server.trustProxy,
     // Fastify's own default is to wait for ever for the rest of a request.
     requestTimeout: requestTimeoutMs,
@@ -86,7 +87,9 @@ export async function serve(config: Config, overrides: ServerOverrides = {}): Pr
  * @throws {ForgotError} when a database, a template or a language cannot be used, or the port not opened.
  */
 export async function serveCourier(config: Config, port: number | null): Promise<void> {
-  const app: FastifyInstance = fastify({ logger: logger(config) })
+  const app: FastifyInstance = fastify({
+    logger: { ...logger(config), stream: new LogStream() },
+  })
   const { core, courier, health } = await wireCourier(config, { log: app.log })
   const notes = await inspectOwnFiles({ config, ...core }, loadAssets(config, core.templates))
   for (const note of notes) app.log.warn(note)
@@ -109,15 +112,25 @@ async function listen(app: FastifyInstance, { host, port }: { host: string; port
 }
 
 function stopOnSignals(app: FastifyInstance): void {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => stop(app, signal))
+  let isStopping = false
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      // Told once more it goes on finishing: unheard, the signal would end it in the middle of that.
+      if (!isStopping) stop(app, signal)
+      isStopping = true
+    })
+  }
 }
 
 // Z18: ten seconds for what is under way; a mail that takes longer keeps its place in the queue.
-const stopWithinMs = 10_000
+const stopWithinMs = 9000
+const graceMs = 900
 
 function stop(app: FastifyInstance, signal: string): void {
   app.log.info({ signal }, 'stopping')
   setTimeout(() => app.server.closeAllConnections(), stopWithinMs).unref()
+  // Whatever does not come to its end by then never will.
+  setTimeout(() => process.exit(1), stopWithinMs + graceMs).unref()
   app.close().then(
     () => process.exit(0),
     (error: unknown) => {

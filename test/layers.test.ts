@@ -43,6 +43,7 @@ const ports = [
 const rules: Readonly<Record<string, Rule>> = {
   ...Object.fromEntries(leaves.map((leaf) => [leaf, { imports: [] }])),
   node: { imports: ['errors'] },
+  'log-stream': { imports: [] },
   body: { imports: [] },
   incoming: { imports: ['action', 'config/config'] },
   origin: { imports: ['action'] },

@@ -4,7 +4,10 @@ import type { Counters } from './sql.ts'
 
 /** A pool for a library that has statements of its own, and the engine that tries again. */
 export interface SharedPostgres {
-  readonly pool: { query(text: string, values: unknown[]): Promise<unknown> }
+  readonly pool: {
+    query(text: string, values: unknown[]): Promise<unknown>
+    end(): Promise<void>
+  }
   readonly engine: Engine<unknown>
 }
 
@@ -18,5 +21,6 @@ export function postgresCounters({ pool, engine }: SharedPostgres, tableName: st
     engine,
     open: (options) => new RateLimiterPostgres({ ...where, ...options }),
     forget: (before) => pool.query(`delete from "${tableName}" where expire < $1`, [before]),
+    close: () => pool.end(),
   }
 }

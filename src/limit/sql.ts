@@ -5,11 +5,13 @@ import type { Limiter } from './limiter.ts'
 
 /** One database in which a library counts, by statements of its own. */
 export interface Counters {
-  /** Waits for other writers, and is closed with the limiter. */
+  /** Waits for other writers. */
   readonly engine: Engine<unknown>
   open(options: CounterOptions): RateLimiterAbstract
   /** Deletes what counts no more. */
   forget(before: number): Promise<unknown>
+  /** The engine cannot: the library's statements have gone past it. */
+  close(): Promise<void>
 }
 
 /** What the library wants to know of one limit. */
@@ -26,6 +28,7 @@ const sweepMs = 300_000
 /** Counts in the store's own database, so that neither a restart nor a second process starts afresh. */
 export class SqlLimiter<Act extends string> implements Limiter<Act> {
   readonly #engine: Engine<unknown>
+  readonly #close: () => Promise<void>
   readonly #counters: Readonly<Record<Act, readonly RateLimiterAbstract[]>>
   readonly #sweep: NodeJS.Timeout
 
@@ -35,6 +38,7 @@ export class SqlLimiter<Act extends string> implements Limiter<Act> {
       list.map((limit, index) => counters.open(counterOptions(`${act}-${index}`, limit))),
     ])
     this.#engine = counters.engine
+    this.#close = () => counters.close()
     this.#counters = Object.fromEntries(open)
     // Should it fail, it is done the next time.
     this.#sweep = setInterval(() => {
@@ -57,7 +61,7 @@ export class SqlLimiter<Act extends string> implements Limiter<Act> {
 
   async close(): Promise<void> {
     clearInterval(this.#sweep)
-    await this.#engine.close()
+    await this.#close()
   }
 
   async #consume(counter: RateLimiterAbstract, client: string): Promise<Milliseconds> {

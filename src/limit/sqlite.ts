@@ -4,7 +4,10 @@ import type { Counters } from './sql.ts'
 
 /** A connection for a library that has statements of its own, and the engine that waits for other writers. */
 export interface SharedSqlite {
-  readonly connection: { prepare(text: string): { run(...values: unknown[]): unknown } }
+  readonly connection: {
+    prepare(text: string): { run(...values: unknown[]): unknown }
+    close(): unknown
+  }
   readonly engine: Engine<unknown>
 }
 
@@ -19,5 +22,9 @@ export function sqliteCounters({ connection, engine }: SharedSqlite, tableName: 
     open: (options) => new RateLimiterSQLite({ ...where, ...options }),
     forget: async (before) =>
       connection.prepare(`delete from ${tableName} where expire < ?`).run(before),
+    // The last connection that is closed in order empties the write-ahead log.
+    close: async () => {
+      connection.close()
+    },
   }
 }

@@ -53,7 +53,8 @@ export class Circuit implements Mailer {
   }
 
   #open(failure: MailFailure): void {
-    if (!this.isReady()) return
+    // What the end breaks off tells nothing of the server.
+    if (!this.isReady() || this.#isClosing) return
     const advice = failure.kind === 'sign-in' ? ': it does not accept smtp.user and smtp.pass' : ''
     this.#log.error(
       { server: this.#server, error: describeError(failure) },

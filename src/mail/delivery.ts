@@ -78,7 +78,7 @@ export class Delivery {
   async #handOver(job: MailJob, message: Message): Promise<Milliseconds | null> {
     const { jobs, mailer, pace, clock, log, metrics } = this.#parts
     if (this.#isTooLate(job)) return this.#giveUp(job)
-    if (this.#isStopping || !mailer.isReady()) return this.#putBack(job, 0)
+    if (this.#isStopping || !mailer.isReady()) return this.#putBack(job, null)
     const waitMs = (await pace?.wait(message.to)) ?? 0
     // Not all at the moment at which the first of them may go.
     if (waitMs > 0)
@@ -91,9 +91,11 @@ export class Delivery {
     return null
   }
 
-  async #putBack(job: MailJob, waitMs: Milliseconds): Promise<Milliseconds> {
-    await this.#parts.jobs.putBack(job.id, this.#parts.clock.now() + waitMs)
-    return waitMs
+  /** @param waitMs `null`: it keeps its place among the others. */
+  async #putBack(job: MailJob, waitMs: Milliseconds | null): Promise<Milliseconds> {
+    const { jobs, clock } = this.#parts
+    await jobs.putBack(job.id, waitMs === null ? job.createdAt : clock.now() + waitMs)
+    return waitMs ?? 0
   }
 
   #isTooLate(job: MailJob): boolean {

@@ -14,33 +14,31 @@ export class Relays implements Mailer {
   }
 
   send(message: Message): Promise<void> {
-    const ready = this.#relays.filter((relay) => relay.isReady())
-    return firstOf(ready, (relay) => relay.send(message))
+    return this.#firstOf((relay) => {
+      if (relay.isReady()) return relay.send(message)
+      throw new MailFailure('unreachable', 'The mail server cannot be used now')
+    })
   }
 
   check(): Promise<void> {
-    return firstOf(this.#relays, (relay) => relay.check())
+    return this.#firstOf((relay) => relay.check())
   }
 
   async close(): Promise<void> {
     await Promise.all(this.#relays.map((relay) => relay.close()))
   }
-}
 
-/** What a mail meets is final only where every server has said so. */
-async function firstOf(
-  relays: readonly Mailer[],
-  work: (relay: Mailer) => Promise<void>,
-): Promise<void> {
-  const failures: MailFailure[] = []
-  for (const relay of relays) {
-    try {
-      return await work(relay)
-    } catch (failure) {
-      if (!(failure instanceof MailFailure && failure.isOfServer)) throw failure
-      failures.push(failure)
+  /** What a mail meets is final only where every server has said so. */
+  async #firstOf(work: (relay: Mailer) => Promise<void>): Promise<void> {
+    const failures: MailFailure[] = []
+    for (const relay of this.#relays) {
+      try {
+        return await work(relay)
+      } catch (failure) {
+        if (!(failure instanceof MailFailure && failure.isOfServer)) throw failure
+        failures.push(failure)
+      }
     }
+    throw failures.find((each) => !each.isFinal) ?? failures[0]
   }
-  const failure = failures.find((each) => !each.isFinal) ?? failures[0]
-  throw failure ?? new MailFailure('unreachable', 'No mail server can be used now')
 }

@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { createTransport, type SMTPPoolOptions, type Transporter } from 'nodemailer'
+import SMTPConnection from 'nodemailer/lib/smtp-connection'
 import type { Relay, Smtp } from '../config/config.ts'
 import { scrub } from '../log.ts'
 import { isLoopback } from '../network.ts'
@@ -21,15 +23,20 @@ const mostWaits = 8
 /** Hands mails to one mail server over SMTP. */
 export class SmtpMailer implements Mailer {
   readonly #smtp: Smtp
+  readonly #options: TransportOptions
+  /** What a server may repeat that was told it, in every form in which it was told. */
+  readonly #secrets: readonly string[]
   readonly #transport: Transporter
 
   /** @param listen Told each line of the conversation, without what is secret in it; default: nobody is. */
   constructor(smtp: Smtp, relay: Relay, listen: Listener | null = null) {
     this.#smtp = smtp
-    this.#transport = createTransport({
+    this.#options = {
       ...transportOptions(smtp, relay),
       ...(listen === null ? {} : { logger: overhear(listen), transactionLog: true }),
-    })
+    }
+    this.#secrets = secretsOf(relay)
+    this.#transport = createTransport(this.#options)
   }
 
   isReady(): boolean {
@@ -42,25 +49,48 @@ export class SmtpMailer implements Mailer {
     try {
       await this.#transport.sendMail({ ...mail, signal })
     } catch (error) {
-      throw toFailure(error)
+      throw toFailure(error, this.#secrets)
     }
   }
 
   async check(): Promise<void> {
+    const connection = new SMTPConnection(this.#options)
+    // One that drips its answers would keep whoever asks waiting for the last of them.
+    const tooLong = sleep(this.#smtp.timeout * answerWaits, undefined, { ref: false })
     try {
-      await this.#transport.verify()
+      await Promise.race([this.#signIn(connection), tooLong.then(throwTooLong)])
+      connection.quit()
     } catch (error) {
-      throw toFailure(error)
+      connection.close()
+      throw toFailure(error, this.#secrets)
     }
   }
 
   async close(): Promise<void> {
     this.#transport.close({ force: true })
   }
+
+  #signIn(connection: SMTPConnection): Promise<void> {
+    const { auth } = this.#options
+    return new Promise((resolve, reject) => {
+      const settle = (error?: Error | null) => (error ? reject(error) : resolve())
+      connection.on('error', reject)
+      connection.connect((error?: Error | null) => {
+        if (error || auth === undefined || !connection.allowsAuth) settle(error)
+        else connection.login(auth, settle)
+      })
+    })
+  }
 }
 
+function throwTooLong(): never {
+  throw new Error('It takes too long to answer')
+}
+
+type TransportOptions = SMTPPoolOptions & { pool: true }
+
 /** How nodemailer is to talk to a server. */
-export function transportOptions(smtp: Smtp, relay: Relay): SMTPPoolOptions & { pool: true } {
+export function transportOptions(smtp: Smtp, relay: Relay): TransportOptions {
   const { host, port, secure, user, pass, clientName } = relay
   const { ca, rejectUnauthorized } = relay.tls
   // On this machine nobody stands in between: TLS is used where offered, whoever signed it.
@@ -93,12 +123,24 @@ interface SmtpError extends Error {
   readonly command?: string
 }
 
-/** A failure of nodemailer's as the courier tells them apart. */
-export function toFailure(error: unknown): MailFailure {
+/**
+ * A failure of nodemailer's as the courier tells them apart.
+ *
+ * @param secrets What must not be told; default: nothing was.
+ */
+export function toFailure(error: unknown, secrets: readonly string[] = []): MailFailure {
   if (error instanceof MailFailure) return error
   const { code, responseCode, message } = error as SmtpError
   const status = [code, responseCode].filter((part) => part !== undefined).join(' ')
-  return new MailFailure(kindOf(error as SmtpError), `The mail server: ${status} ${scrub(message)}`)
+  const told = secrets.reduce((text, secret) => text.replaceAll(secret, '***'), message)
+  return new MailFailure(kindOf(error as SmtpError), `The mail server: ${status} ${scrub(told)}`)
+}
+
+function secretsOf({ user, pass }: Relay): readonly string[] {
+  if (user === null || pass === null) return []
+  const texts = [`\0${user}\0${pass}`, pass, user]
+  const encoded = texts.map((text) => Buffer.from(text).toString('base64'))
+  return [...encoded, pass].filter((text) => text !== '')
 }
 
 function kindOf({ code, responseCode, command = '' }: SmtpError): FailureKind {

@@ -116,7 +116,7 @@ export class WorkerPool {
     // An idle worker must not keep the process from ending.
     worker.unref()
     if ('value' in answer) waiting?.resolve(answer.value)
-    else waiting?.reject(new Error(answer.error))
+    else waiting?.reject(busy(`A password cannot be worked on: ${answer.error}`))
     this.#next()
   }
 

@@ -33,13 +33,15 @@ export class SqlJobs implements Jobs {
             .where((row) => row.or([row('due_at', '<=', now), row('due_at', '>', latest)]))
             .where('expires_at', '<=', isTooLateOnly ? now : Number.MAX_SAFE_INTEGER)
             .orderBy('due_at')
+            .orderBy('created_at')
             .limit(count)
             .$if(this.#engine.dialect.hasRowLocks, (query) => query.forUpdate().skipLocked()),
         )
         .returningAll()
         .execute(),
     )
-    return rows.map(toJob)
+    // The database returns them in any order.
+    return rows.map(toJob).sort((one, other) => one.createdAt - other.createdAt)
   }
 
   async tellNoAccount(id: string, now: number): Promise<boolean> {

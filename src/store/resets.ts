@@ -109,14 +109,27 @@ export class SqlResets implements Resets {
   }
 
   async release(id: string, now: number): Promise<void> {
-    await this.#engine.run((database) =>
-      database
-        .updateTable(this.#names.reset)
-        .set({ state: 'live', ended_at: null })
-        .where('id', '=', id)
-        .where('state', '=', 'used')
-        .where('expires_at', '>', now)
-        .execute(),
+    const reset = await this.find(id)
+    if (reset === null) return
+    await this.#engine.transaction(
+      async (tables) => {
+        const other = await tables
+          .selectFrom(this.#names.reset)
+          .select('id')
+          .where('subject_key', '=', reset.subjectKey)
+          .where('state', '=', 'live')
+          .executeTakeFirst()
+        // Whoever has asked again meanwhile has another one: no account has two.
+        const state = other === undefined ? 'live' : 'replaced'
+        await tables
+          .updateTable(this.#names.reset)
+          .set({ state, ...(state === 'live' ? { ended_at: null } : {}) })
+          .where('id', '=', id)
+          .where('state', '=', 'used')
+          .where('expires_at', '>', now)
+          .execute()
+      },
+      [turnOf(reset.subjectKey)],
     )
   }
 

@@ -95,6 +95,9 @@ function openOwn(file: string, isThere: boolean): Database.Database {
   connection.pragma('synchronous = FULL')
   connection.pragma('secure_delete = ON')
   connection.pragma('trusted_schema = OFF')
+  // Damage that nobody meets today would be met by a visitor tomorrow.
+  const found = isNew ? 'ok' : connection.pragma('quick_check(1)', { simple: true })
+  if (found !== 'ok') throw Object.assign(new Error(String(found)), { code: 'SQLITE_CORRUPT' })
   return connection
 }
 
