@@ -56,6 +56,8 @@ function environment(): Record<string, string> {
     RECOVERY_SECRET: 'a secret of at least thirty-two characters',
     USERS_URL: `sqlite:${join(folder, 'site.db')}`,
     STORE_URL: `sqlite:${join(folder, 'store.db')}`,
+    // Hashes are slow on purpose, and tests need not be.
+    FORGOT_PASSWORD__COST: '4',
   }
 }
 
@@ -71,6 +73,8 @@ it('are all tried here', () => {
     'otp-reference',
     'otp-simple',
     'sealed-email',
+    // In test/users/module.test.ts.
+    'users-module',
   ])
 })
 

@@ -2,7 +2,7 @@ import formbody from '@fastify/formbody'
 import view from '@fastify/view'
 import { Eta } from 'eta'
 import { type FastifyInstance, fastify } from 'fastify'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ConfigInput } from '../src/config/config.ts'
 import { forgotPassword } from '../src/fastify.ts'
 import { accounts, newPassword, route, Site } from './support/site.ts'
@@ -44,10 +44,20 @@ async function makeHost(config: ConfigInput): Promise<FastifyInstance> {
   return app
 }
 
-beforeEach(async () => {
+beforeAll(async () => {
   site = await Site.start()
   await site.server?.close()
   site.server = null
+  await start()
+})
+
+afterAll(async () => {
+  await host.close()
+  site.logLines.push(...log)
+  await site.stop()
+})
+
+async function start(): Promise<void> {
   const port = await freePort()
   host = await makeHost({
     ...site.config,
@@ -55,13 +65,7 @@ beforeEach(async () => {
   })
   await host.listen({ port, host: '127.0.0.1' })
   visitor = new Visitor(`http://127.0.0.1:${port}`)
-})
-
-afterEach(async () => {
-  await host.close()
-  site.logLines.push(...log.splice(0))
-  await site.stop()
-})
+}
 
 it('recovers an account within a site of another kind', async () => {
   await visitor.follow(await visitor.post(route, { email: alice.email }))
@@ -117,6 +121,7 @@ it('keeps the query out of the host’s log', async () => {
 it('delivers for as long as the host runs, and no longer', async () => {
   await host.close()
   await expect(visitor.get(route)).rejects.toThrow()
+  await start()
 })
 
 it('refuses a prefix, which its links would not have', async () => {

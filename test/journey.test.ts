@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { hours } from './support/clock.ts'
-import { accounts, newPassword, oldPassword, route, Site, secret } from './support/site.ts'
+import { accounts, lists, newPassword, oldPassword, route, Site, secret } from './support/site.ts'
 import { linkIn } from './support/smtp.ts'
 import type { Page } from './support/visitor.ts'
 
@@ -8,7 +8,7 @@ const { alice, bob } = accounts
 
 let site: Site
 beforeEach(async () => {
-  site = await Site.start()
+  site = await Site.start({ password: lists })
 })
 afterEach(() => site.stop())
 

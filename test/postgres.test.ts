@@ -6,7 +6,7 @@ import { run } from '../src/cli/run.ts'
 import type { ConfigInput } from '../src/config/config.ts'
 import { loadConfig } from '../src/config/load.ts'
 import { createServer } from '../src/server.ts'
-import { minutes } from './support/clock.ts'
+import { hastened, minutes } from './support/clock.ts'
 import { PostgresServer } from './support/postgres.ts'
 import { accounts, newPassword, route, Site } from './support/site.ts'
 import { codeIn } from './support/smtp.ts'
@@ -119,7 +119,7 @@ describe('with its store in PostgreSQL, a site', () => {
   it('asks people to come back while the database is away, and goes on when it is back', async () => {
     await start()
     await server.halt()
-    const away = await site.visitor().post(route, { email: alice.email })
+    const away = await hastened(site.visitor().post(route, { email: alice.email }))
     expect([away.status, away.headers.get('retry-after')]).toEqual([503, expect.anything()])
     expect((await site.visitor().get('/health')).status).toBe(200)
     await server.run()

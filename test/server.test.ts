@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ForgotError } from '../src/errors.ts'
+import { hastened } from './support/clock.ts'
 import { accounts, newPassword, oldPassword, route, Site } from './support/site.ts'
 import { eventually } from './support/wait.ts'
 
@@ -127,7 +128,8 @@ describe('when something breaks', () => {
   it('a held database is told as such, with when to come back, and nothing is lost', async () => {
     const other = new Database(site.storeFile)
     other.exec('begin immediate')
-    const page = await site.visitor().post(route, { email: alice.email })
+    const asked = site.visitor().post(route, { email: alice.email })
+    const page = await hastened(asked)
     expect([page.status, page.reason, page.headers.get('retry-after')]).toEqual([
       503,
       'unavailable',

@@ -6,17 +6,9 @@ import { stringify } from 'yaml'
 import { Cli } from '../support/process.ts'
 import { newPassword, route, type Site } from '../support/site.ts'
 import type { Page } from '../support/visitor.ts'
-import {
-  ask,
-  attackedSite,
-  Client,
-  exchange,
-  type Format,
-  formats,
-  newAccount,
-  outcome,
-  watchMail,
-} from './support.ts'
+import { ask, Client, outcome } from './client.ts'
+import { exchange } from './raw.ts'
+import { attackedSite, type Format, formats, newAccount, watchMail } from './support.ts'
 
 const site = attackedSite()
 const evil = 'https://evil.example/'
@@ -97,7 +89,7 @@ const fields = [
   'action',
 ]
 
-describe.each(formats)('in %s', (format) => {
+describe.each(formats)('by $name', (format) => {
   it('B1 links to the site, whatever host a request is sent to', async () => {
     const poisons = hosts(new URL(site().url).port).map((host) => ({ headers: { host } }))
     await Promise.all(poisons.map((poison) => expectSameMail(site(), format, poison)))
@@ -156,7 +148,7 @@ describe.each(formats)('in %s', (format) => {
   })
 })
 
-describe.each(formats)('in %s, behind a proxy that is believed', (format) => {
+describe.each(formats)('by $name, behind a proxy that is believed', (format) => {
   const proxied = attackedSite({ server: { trustProxy: '127.0.0.1' } })
 
   it('B2 links to the site, whatever the proxy has forwarded', async () => {
@@ -170,7 +162,7 @@ describe('for a site under https', () => {
     server: { trustProxy: '127.0.0.1' },
   })
 
-  it.each(formats)('B7 links to https, however a request in %s has come', async (format) => {
+  it.each(formats)('B7 links to https, however a request by $name has come', async (format) => {
     const { email } = newAccount(secure())
     const client = new Client(secure(), format)
     for (const headers of [

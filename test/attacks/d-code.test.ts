@@ -3,19 +3,9 @@ import { minutes, seconds } from '../support/clock.ts'
 import { newPassword, oldPassword, route } from '../support/site.ts'
 import { codeIn } from '../support/smtp.ts'
 import type { Page } from '../support/visitor.ts'
-import {
-  ask,
-  attackedSite,
-  Client,
-  exchange,
-  formats,
-  hasPassword,
-  newAccount,
-  newAddress,
-  outcome,
-  watchMail,
-  wrong,
-} from './support.ts'
+import { ask, Client, outcome, wrong } from './client.ts'
+import { exchange } from './raw.ts'
+import { attackedSite, form, formats, json, newAccount, newAddress, watchMail } from './support.ts'
 
 const site = attackedSite({ recovery: { methods: ['link', 'code'] } })
 
@@ -26,7 +16,7 @@ const masked = (page: Page, email: string, reference: string) => ({
   body: page.body.replaceAll(email, '…').replaceAll(reference, 'REF'),
 })
 
-describe.each(formats)('in %s', (format) => {
+describe.each(formats)('by $name', (format) => {
   const client = () => new Client(site(), format)
   const asked = async (account = newAccount(site())) => ({
     account,
@@ -49,7 +39,7 @@ describe.each(formats)('in %s', (format) => {
     expect(pages[1]?.body).toBe(pages[0]?.body)
     const direct = { reference: one.reference, code: one.code, password: newPassword }
     expect(outcome(await client().post(direct))).toBe('429 code-locked')
-    expect(hasPassword(site(), one.account, oldPassword)).toBe(true)
+    expect(site().hasPassword(one.account.email, oldPassword)).toBe(true)
     await one.client.open(one.link)
     expect(outcome(await one.client.change(newPassword))).toBe('done')
   })
@@ -75,7 +65,7 @@ describe.each(formats)('in %s', (format) => {
     const next = await ask(site(), one.account.email, client())
     expect(next.code).not.toBe(one.code)
     expect(outcome(await next.client.guess(one.code))).toBe('400 code-wrong')
-    expect(hasPassword(site(), one.account, newPassword)).toBe(true)
+    expect(site().hasPassword(one.account.email, newPassword)).toBe(true)
   })
 
   it('D3 works for ten minutes and not a second longer, and the link goes on', async () => {
@@ -89,7 +79,7 @@ describe.each(formats)('in %s', (format) => {
         expect(outcome(page)).toBe('400 code-expired')
       }
     }
-    expect(hasPassword(site(), one.account, oldPassword)).toBe(true)
+    expect(site().hasPassword(one.account.email, oldPassword)).toBe(true)
     await one.client.open(one.link)
     expect(outcome(await one.client.change(newPassword))).toBe('done')
   })
@@ -110,7 +100,7 @@ describe.each(formats)('in %s', (format) => {
     // The flow's own tries are all there.
     expect((await one.client.guess(wrong(one.code))).body).toContain('4 more tries.')
     for (const { account } of [one, other]) {
-      expect(hasPassword(site(), account, oldPassword)).toBe(true)
+      expect(site().hasPassword(account.email, oldPassword)).toBe(true)
     }
     expect(outcome(await other.client.guess(other.code))).toBe('reset')
   })
@@ -158,7 +148,7 @@ describe.each(formats)('in %s', (format) => {
   it('D10 knows no other spelling of its path', async () => {
     const one = await asked()
     const fields = { code: one.code, reference: one.reference, password: newPassword }
-    const isForm = format === 'HTML'
+    const isForm = format === form
     const type = isForm ? 'application/x-www-form-urlencoded' : 'application/json'
     const body = isForm ? new URLSearchParams(fields).toString() : JSON.stringify(fields)
     for (const path of [
@@ -175,7 +165,7 @@ describe.each(formats)('in %s', (format) => {
       const answer = await exchange(site(), { method: 'POST', path, headers, body })
       expect(answer.status, path).toBe('404 Not Found')
     }
-    expect(hasPassword(site(), one.account, oldPassword)).toBe(true)
+    expect(site().hasPassword(one.account.email, oldPassword)).toBe(true)
   })
 
   it('D10 goes on counting when the mail is asked for again', async () => {
@@ -206,7 +196,7 @@ describe.each(formats)('in %s', (format) => {
       const known = await dialogue(newAccount(site()).email)
       const email = kind === 'unknown' ? newAddress() : newAccount(site(), { active: 0 }).email
       expect(await dialogue(email)).toEqual(known)
-      const sent = format === 'HTML' ? 200 : 202
+      const sent = format === form ? 200 : 202
       const rest = Array.from({ length: 8 }, () => 429)
       expect(known.map(({ status }) => status)).toEqual([sent, 400, 400, 400, 400, ...rest])
     },
@@ -254,7 +244,7 @@ describe('D6 counts many guesses in one request as one, and takes none for right
       '429 code-locked',
     ])
     expect(outcome(await client.guess(code))).toBe('429 code-locked')
-    expect(hasPassword(site(), account, oldPassword)).toBe(true)
+    expect(site().hasPassword(account.email, oldPassword)).toBe(true)
   })
 
   it.each<[string, (code: string) => object]>([
@@ -264,7 +254,7 @@ describe('D6 counts many guesses in one request as one, and takes none for right
     ['with a password', (code) => ({ code: [code], password: newPassword })],
   ])('D6 in JSON: %s', async (_, fields) => {
     const account = newAccount(site())
-    const { client, code, reference } = await ask(site(), account.email, new Client(site(), 'JSON'))
+    const { client, code, reference } = await ask(site(), account.email, new Client(site(), json))
     const outcomes: string[] = []
     for (let each = 0; each < 5; each += 1) {
       outcomes.push(outcome(await client.post({ reference, ...fields(code) })))
@@ -274,14 +264,14 @@ describe('D6 counts many guesses in one request as one, and takes none for right
       '429 code-locked',
     ])
     expect(outcome(await client.guess(code))).toBe('429 code-locked')
-    expect(hasPassword(site(), account, oldPassword)).toBe(true)
+    expect(site().hasPassword(account.email, oldPassword)).toBe(true)
   })
 
   it('D6 in JSON that names the code twice: not even one', async () => {
     const { client, code, reference } = await ask(
       site(),
       newAccount(site()).email,
-      new Client(site(), 'JSON'),
+      new Client(site(), json),
     )
     const body = `{"reference":"${reference}","code":"000000","code":"${code}"}`
     for (let each = 0; each < 6; each += 1) {
@@ -296,7 +286,7 @@ it('D12 mails codes of six digits, each as likely as any other, leading zeros in
   const count = 200
   const mails = await watchMail(site())
   const askers = Array.from({ length: count }, () => newAccount(site()).email)
-  await Promise.all(askers.map((email) => new Client(site(), 'JSON').ask(email)))
+  await Promise.all(askers.map((email) => new Client(site(), json).ask(email)))
   const codes = (await mails()).map(codeIn)
   expect(codes).toHaveLength(count)
   expect(codes.filter((code) => !/^\d{6}$/.test(code))).toEqual([])
@@ -312,7 +302,7 @@ it('D12 mails codes of six digits, each as likely as any other, leading zeros in
 })
 
 it('D17 asks for a code in JSON that is no text to be mended, which is no try', async () => {
-  const one = await ask(site(), newAccount(site()).email, new Client(site(), 'JSON'))
+  const one = await ask(site(), newAccount(site()).email, new Client(site(), json))
   const { code, reference } = one
   for (const value of [Number(code), null, true, {}, { 0: code }, { code }]) {
     for (const more of [{}, { password: newPassword }]) {

@@ -7,17 +7,17 @@ import { newPassword, route, type Site } from '../support/site.ts'
 import { linkIn, type Refusal } from '../support/smtp.ts'
 import type { Page } from '../support/visitor.ts'
 import { eventually } from '../support/wait.ts'
+import { Client, outcome } from './client.ts'
+import { type Answer, exchange } from './raw.ts'
 import {
-  type Answer,
   attackedSite,
-  Client,
-  exchange,
   type Format,
+  form,
   formats,
-  idle,
+  json,
   newAccount,
   newAddress,
-  outcome,
+  settled,
   watchMail,
 } from './support.ts'
 
@@ -47,14 +47,14 @@ type Kind = keyof typeof kinds
 const others = (Object.keys(kinds) as Kind[]).filter((kind) => kind !== 'known')
 
 async function beyondLimit(email: string): Promise<string> {
-  const client = new Client(site(), 'JSON')
+  const client = new Client(site(), json)
   for (let each = 0; each < mostMails; each += 1) await client.ask(email)
   return email
 }
 
 /** The bytes of a body in a format, and their type. */
 const sendable = (format: Format, fields: Record<string, string>) =>
-  format === 'HTML'
+  format === form
     ? {
         type: 'application/x-www-form-urlencoded',
         body: new URLSearchParams(fields).toString(),
@@ -96,21 +96,21 @@ async function dialogue(
     const { type, body } = sendable(format, fields)
     const headers = { 'content-type': type, cookie }
     keep(await exchange(on, { method: 'POST', headers, body }))
-    const query = format === 'HTML' ? '?step=sent' : '?step=code'
-    const accept = format === 'HTML' ? 'text/html' : 'application/json'
+    const query = format === form ? '?step=sent' : '?step=code'
+    const accept = format === form ? 'text/html' : 'application/json'
     keep(await exchange(on, { path: `${route}${query}`, headers: { accept, cookie } }))
   }
   await send({ email })
   await meanwhile()
-  await send(format === 'HTML' ? { resend: '1' } : { email })
+  await send(format === form ? { resend: '1' } : { email })
   await send({ code: '000000', email })
   return seen(answers, email)
 }
 
 describe.each([
-  ['E1', 'HTML', '303 See Other'],
-  ['E2', 'JSON', '202 Accepted'],
-] as const)('%s in %s', (name, format, accepted) => {
+  ['E1', 'HTML', form, '303 See Other'],
+  ['E2', 'JSON', json, '202 Accepted'],
+] as const)('%s in %s', (name, _, format, accepted) => {
   it.each(others)(
     `${name} answers an address that is %s as a known one, to the byte`,
     async (kind) => {
@@ -142,7 +142,7 @@ describe.each([
     }
     const { email } = newAccount(site())
     const use = async () => {
-      const client = new Client(site(), 'HTML')
+      const client = new Client(site(), form)
       await client.open(linkIn((await site().smtp.to(email))[0]))
       expect(outcome(await client.change(newPassword))).toBe('done')
     }
@@ -159,16 +159,16 @@ describe('where some people sign in elsewhere, and unknown addresses are written
   )
 
   it.each([
-    ['E1', 'HTML'],
-    ['E2', 'JSON'],
-  ] as const)('%s answers all of them as a known one in %s, to the byte', async (_, format) => {
+    ['E1', 'HTML', form],
+    ['E2', 'JSON', json],
+  ] as const)('%s answers all of them as a known one in %s, to the byte', async (_, __, format) => {
     const emails = [newAccount(mixed()), newAccount(mixed(), { name: elsewhere })].map(
       ({ email }) => email,
     )
     const mails = await watchMail(mixed())
     const [known, ...rest] = await Promise.all(
       [...emails, newAddress()].map((email) =>
-        dialogue(mixed(), format, email, () => idle(mixed())),
+        dialogue(mixed(), format, email, () => settled(mixed())),
       ),
     )
     for (const each of rest) expect(each).toEqual(known)
@@ -189,7 +189,7 @@ describe('E5', () => {
     ['refuses the mail', { at: 'data', code: 552 }],
     ['drops the mail', { at: 'data', code: 421 }],
   ])('E5 answers as for an unknown address while the mail server %s', async (_, refusal) => {
-    const unknown = await dialogues(newAddress, () => idle(site()))
+    const unknown = await dialogues(newAddress, () => settled(site()))
     if (refusal.at === 'connect') {
       // Without the connections that it has let in before.
       await site().smtp.stop()
@@ -202,7 +202,7 @@ describe('E5', () => {
   })
 
   it('E5 answers as for an unknown address while there is no mail server, and mails later', async () => {
-    const unknown = await dialogues(newAddress, () => idle(site()))
+    const unknown = await dialogues(newAddress, () => settled(site()))
     const mails = await watchMail(site())
     await site().smtp.stop()
     const failed = "select 1 from mail_job where state = 'queued' and last_error is not null"
@@ -228,7 +228,7 @@ describe('E5', () => {
   }
 })
 
-describe.each(formats)('in %s', (format) => {
+describe.each(formats)('by $name', (format) => {
   it('E8 tells nothing by cookies, lengths, tags, times or connections', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const send = async (kind: Kind) => {
@@ -282,7 +282,7 @@ describe.each(formats)('in %s', (format) => {
         }
       }
       await browser.ask(email)
-      await idle(site())
+      await settled(site())
       await visit(browser)
       await visit(new Client(site(), format))
       return pages.map((page) => ({
@@ -341,7 +341,7 @@ describe.each(formats)('in %s', (format) => {
     }
     const proven = await client.open(linkIn(mail))
     expect(outcome(proven)).toBe('reset')
-    expect(proven.body.includes(stored)).toBe(format === 'HTML')
+    expect(proven.body.includes(stored)).toBe(format === form)
   })
 })
 

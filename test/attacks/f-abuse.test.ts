@@ -2,24 +2,22 @@ import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { ConfigInput } from '../../src/config/config.ts'
 import { minutes } from '../support/clock.ts'
-import { newPassword, oldPassword, route, type Site } from '../support/site.ts'
+import { newPassword, oldPassword, route, Site } from '../support/site.ts'
 import type { Page } from '../support/visitor.ts'
 import {
-  addPerson,
   expectOrdinaryReset,
   form,
   formats,
   json,
   mailedToken,
+  newAccount,
+  newAddress,
   settled,
-  signsIn,
-  startSite,
-  unknownAddress,
-} from './ordinary.ts'
+} from './support.ts'
 
 let site: Site
 beforeEach(async () => {
-  site = await startSite()
+  site = await Site.start()
 })
 afterEach(async () => {
   // Everybody here is one client: what is left of its limit is not what this is about.
@@ -41,7 +39,7 @@ it.each(formats)(
   'F1 mails one address once a minute, five times an hour and ten times a day, whatever comes by $name',
   async ({ post, granted }) => {
     await restart({ perClient: 'off' })
-    const [known, unknown] = [addPerson(site), unknownAddress()]
+    const [known, unknown] = [newAccount(site).email, newAddress()]
     const visitors = [site.visitor(), site.visitor()] as const
     const spelt = (email: string, index: number) => (index % 2 ? email.toUpperCase() : email)
     let mailed = 0
@@ -72,8 +70,8 @@ it.each(formats)(
 
 it('F3 takes a client that makes up its address for one, in both formats', async () => {
   await restart({ perClient: '2/10m' })
-  const first = await form.post(site.visitor(), { email: unknownAddress() })
-  const second = await json.post(site.visitor(), { email: unknownAddress() })
+  const first = await form.post(site.visitor(), { email: newAddress() })
+  const second = await json.post(site.visitor(), { email: newAddress() })
   expect([first.status, second.status]).toEqual([303, 202])
   for (const [name, prefix] of [
     ['X-Forwarded-For', ''],
@@ -85,7 +83,7 @@ it('F3 takes a client that makes up its address for one, in both formats', async
   ] as const) {
     for (const [index, { post, reason }] of formats.entries()) {
       const headers = { [name]: `${prefix}203.0.113.${index}` }
-      const page = await post(site.visitor(), { email: unknownAddress() }, headers)
+      const page = await post(site.visitor(), { email: newAddress() }, headers)
       expect([name, page.status, reason(page)]).toEqual([name, 429, 'too-many-requests'])
     }
   }
@@ -95,7 +93,7 @@ it.each(formats)(
   'F5 leaves somebody whose mails an attacker has used up their link and their password, by $name',
   async (format) => {
     await restart({ perClient: 'off' })
-    const [alice, unknown] = [addPerson(site), unknownAddress()]
+    const [alice, unknown] = [newAccount(site).email, newAddress()]
     const victim = site.visitor()
     await victim.post(route, { email: unknown })
     const token = await mailedToken(site, alice)
@@ -112,12 +110,12 @@ it.each(formats)(
         ])
       }
     }
-    expect(signsIn(site, alice, oldPassword)).toBe(true)
+    expect(site.hasPassword(alice, oldPassword)).toBe(true)
     const mails = await site.smtp.to(alice)
     expect(mails.map(({ mail }) => mail.text?.includes(token))).toEqual(Array(5).fill(true))
     const page = await format.post(victim, { token, password: newPassword })
     expect(page.status).toBe(format.changed)
-    expect(signsIn(site, alice, newPassword)).toBe(true)
+    expect(site.hasPassword(alice, newPassword)).toBe(true)
   },
 )
 
@@ -129,7 +127,7 @@ it('F8 answers a flood of unknown addresses with 429, and everybody else as ever
     const [first, ...rest] = await Promise.all([
       reader.get(route),
       ...Array.from({ length: 20 }, (_, index) =>
-        either[index % 2 ? 0 : 1].post(site.visitor(), { email: unknownAddress() }),
+        either[index % 2 ? 0 : 1].post(site.visitor(), { email: newAddress() }),
       ),
     ])
     expect([first.status, first.step]).toEqual([200, 'form'])
@@ -149,9 +147,9 @@ it('F8 answers a flood of unknown addresses with 429, and everybody else as ever
 it('F10 hashes in two threads at most, and answers others meanwhile', async () => {
   await site.server?.close()
   // Dear enough to be noticed, if it were done where requests are answered.
-  site.config = { ...site.config, password: { cost: 9 } }
+  site.config = { ...site.config, password: { ...site.config.password, cost: 8 } }
   await site.listen()
-  const people = Array.from({ length: 50 }, () => addPerson(site))
+  const people = Array.from({ length: 50 }, () => newAccount(site).email)
   const tokens = await Promise.all(people.map((email) => mailedToken(site, email)))
   const threads: unknown[] = []
   const onThread = (message: unknown) => threads.push(message)

@@ -1,24 +1,22 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newPassword, route, type Site } from '../support/site.ts'
+import { newPassword, route, Site } from '../support/site.ts'
 import type { Visitor } from '../support/visitor.ts'
+import { bytesOf, endlessly, raw, statusOf } from './raw.ts'
 import {
-  addPerson,
   endWithOrdinaryReset,
   form,
   formats,
   json,
   mailedToken,
-  signsIn,
-  startSite,
+  newAccount,
+  newAddress,
   unchanged,
-  unknownAddress,
-} from './ordinary.ts'
-import { bytesOf, endlessly, raw, statusOf } from './raw.ts'
+} from './support.ts'
 
 let site: Site
 let client: Visitor
 beforeAll(async () => {
-  site = await startSite({ recovery: { methods: ['link', 'code'] } })
+  site = await Site.start({ recovery: { methods: ['link', 'code'] } })
   client = site.visitor()
 })
 afterAll(() => site.stop())
@@ -54,7 +52,7 @@ it('G2 refuses JSON that names a prototype, and the next request is as ever', as
     const page = await unchanged(site, () => client.json(route, body))
     expect([body, page.status, page.json['reason']]).toEqual([body, 400, 'bad-request'])
     unpolluted()
-    expect((await client.json(route, { email: unknownAddress() })).status).toBe(202)
+    expect((await client.json(route, { email: newAddress() })).status).toBe(202)
   }
 })
 
@@ -157,15 +155,18 @@ describe.each(formats)('by $name', ({ post, changed, granted }) => {
   }
 
   it('G7 assigns nothing that is not asked for', async () => {
-    const own = await startSite()
+    const own = await Site.start()
     try {
       for (const name of ['isAdmin', 'role', 'mfaEnabled', 'skipMfa', 'verified', 'passwordHash']) {
         own.database.exec(`alter table members add column ${name} text default 'as it was'`)
       }
-      const email = addPerson(own)
+      const { email } = newAccount(own)
       const members = () => own.database.prepare('select * from members order by member_no').all()
       const withoutHash = () =>
-        members().map((row) => ({ ...(row as object), pw_hash: signsIn(own, email, newPassword) }))
+        members().map((row) => ({
+          ...(row as object),
+          pw_hash: own.hasPassword(email, newPassword),
+        }))
       const before = withoutHash()
       const visitor = own.visitor()
       expect((await post(visitor, { ...assigned, email })).status).toBe(granted)

@@ -1,27 +1,25 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { compareSync } from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newPassword, oldPassword, route, Site } from '../support/site.ts'
+import { lists, newPassword, oldPassword, route, Site } from '../support/site.ts'
 import type { Visitor } from '../support/visitor.ts'
+import { bytesOf, raw, statusOf } from './raw.ts'
 import {
-  addPerson,
   endWithOrdinaryReset,
   expectOrdinaryReset,
   formats,
   mailedToken,
-  signsIn,
-  startSite,
+  newAccount,
   unchanged,
-} from './ordinary.ts'
-import { bytesOf, raw, statusOf } from './raw.ts'
+} from './support.ts'
 
 let site: Site
 /** With a hash that reads every byte of a password. */
 let wide: Site
 let client: Visitor
 beforeAll(async () => {
-  site = await startSite()
-  wide = await startSite({ password: { hash: 'argon2id' } })
+  site = await Site.start()
+  wide = await Site.start({ password: { hash: 'argon2id' } })
   client = site.visitor()
 })
 afterAll(async () => {
@@ -52,7 +50,7 @@ describe('broken percent-encoding', () => {
   })
 
   it('H1 leaves the token of a form as it was', async () => {
-    const email = addPerson(site)
+    const { email } = newAccount(site)
     const token = await mailedToken(site, email)
     const body = `token=${token}&password=a%20brand%20new%20passphrase%`
     const page = await unchanged(site, () => client.post(route, body))
@@ -93,7 +91,7 @@ describe('broken percent-encoding', () => {
 describe.each(formats)('by $name', ({ post, changed, reason }) => {
   /** Sets a password with a link of its own; the answer, and whose it was. */
   const reset = async (password: string, on = site) => {
-    const email = addPerson(on)
+    const { email } = newAccount(on)
     const token = await mailedToken(on, email)
     const page = await post(on.visitor(), { token, password })
     return { email, token, page }
@@ -104,8 +102,8 @@ describe.each(formats)('by $name', ({ post, changed, reason }) => {
       const { email, token, page } = await reset(password)
       expect([password, page.status, reason(page)]).toEqual([password, 400, 'password-characters'])
       for (const part of ['', ...password.split('\0')])
-        expect(signsIn(site, email, part)).toBe(false)
-      expect(signsIn(site, email, oldPassword)).toBe(true)
+        expect(site.hasPassword(email, part)).toBe(false)
+      expect(site.hasPassword(email, oldPassword)).toBe(true)
       const again = await post(client, { token, password: newPassword })
       expect(again.status).toBe(changed)
     }
@@ -117,8 +115,8 @@ describe.each(formats)('by $name', ({ post, changed, reason }) => {
       const { email, page } = await reset(password.normalize(sent))
       expect([sent, page.status]).toEqual([sent, changed])
       for (const typed of ['NFC', 'NFD'])
-        expect([typed, signsIn(site, email, password.normalize(typed))]).toEqual([typed, true])
-      expect(signsIn(site, email, 'un ete a la facade – 한국어')).toBe(false)
+        expect([typed, site.hasPassword(email, password.normalize(typed))]).toEqual([typed, true])
+      expect(site.hasPassword(email, 'un ete a la facade – 한국어')).toBe(false)
       // What stands in the table is the hash of the composed form alone.
       expect(compareSync(password.normalize('NFC'), site.hashOf(email))).toBe(true)
       expect(compareSync(password.normalize('NFD'), site.hashOf(email))).toBe(false)
@@ -129,8 +127,8 @@ describe.each(formats)('by $name', ({ post, changed, reason }) => {
     const threads: unknown[] = []
     const onThread = (message: unknown) => threads.push(message)
     // Of a server that has hashed nothing yet: the threads that do it start when they are needed.
-    const own = await Site.start()
-    const email = addPerson(own)
+    const own = await Site.start({ password: lists })
+    const { email } = newAccount(own)
     const token = await mailedToken(own, email)
     subscribe('worker_threads', onThread)
     try {
@@ -161,7 +159,7 @@ describe.each(formats)('by $name', ({ post, changed, reason }) => {
       const { email, page } = await reset(password, wide)
       expect([password, page.status]).toEqual([password, isTaken ? changed : 400])
       if (!isTaken) expect(reason(page)).toBe('password-too-short')
-      expect(signsIn(wide, email, password)).toBe(isTaken)
+      expect(wide.hasPassword(email, password)).toBe(isTaken)
     }
     await expectOrdinaryReset(wide)
   })
@@ -179,12 +177,12 @@ describe('the label of a charset', () => {
         '; charset=windows-1252',
         '; charset=utf-8',
       ]) {
-        const email = addPerson(site)
+        const { email } = newAccount(site)
         const fields = { token: await mailedToken(site, email), password }
         const body = type === formType ? new URLSearchParams(fields) : JSON.stringify(fields)
         const page = await client.post(route, String(body), { 'content-type': `${type}${label}` })
         expect([label, page.status]).toEqual([label, type === formType ? 303 : 200])
-        expect(signsIn(site, email, password)).toBe(true)
+        expect(site.hasPassword(email, password)).toBe(true)
       }
     },
   )
@@ -195,7 +193,7 @@ describe('the label of a charset', () => {
   ] as const
 
   it.each(latin)('H12 never mangles the letters of %s that is Latin-1', async (_, type, bodyOf) => {
-    const email = addPerson(site)
+    const { email } = newAccount(site)
     const token = await mailedToken(site, email)
     for (const label of ['', '; charset=iso-8859-1']) {
       const request = {
@@ -206,14 +204,14 @@ describe('the label of a charset', () => {
       }
       expect([400, 415]).toContain(statusOf(await raw(site, bytesOf(request))))
     }
-    expect(signsIn(site, email, oldPassword)).toBe(true)
+    expect(site.hasPassword(email, oldPassword)).toBe(true)
   })
 
   it('H12 is as little a byte order mark a part of the text', async () => {
-    const email = addPerson(site)
+    const { email } = newAccount(site)
     const token = await mailedToken(site, email)
     const page = await client.json(route, `\ufeff${JSON.stringify({ token, password })}`)
     expect(page.status).toBe(200)
-    expect(signsIn(site, email, password)).toBe(true)
+    expect(site.hasPassword(email, password)).toBe(true)
   })
 })

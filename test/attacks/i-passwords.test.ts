@@ -1,15 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newPassword, oldPassword, Site } from '../support/site.ts'
+import { lists, newPassword, oldPassword, Site } from '../support/site.ts'
 import {
-  addPerson,
   endWithOrdinaryReset,
   expectOrdinaryReset,
   formats,
   json,
   mailedToken,
-  signsIn,
-  startSite,
-} from './ordinary.ts'
+  newAccount,
+} from './support.ts'
 
 /** With bcrypt, which is the default. */
 let site: Site
@@ -18,9 +16,9 @@ let wide: Site
 /** That asks for the password twice. */
 let twice: Site
 beforeAll(async () => {
-  site = await Site.start()
-  wide = await startSite({ password: { hash: 'argon2id' } })
-  twice = await startSite({ password: { cost: 4, confirm: true } })
+  site = await Site.start({ password: lists })
+  wide = await Site.start({ password: { hash: 'argon2id' } })
+  twice = await Site.start({ password: { confirm: true } })
 })
 afterAll(async () => {
   for (const each of [site, wide, twice]) await each.stop()
@@ -33,7 +31,7 @@ describe.each(formats)('by $name', (format) => {
   const { post, changed, reason } = format
 
   const open = async (on: Site) => {
-    const email = addPerson(on)
+    const { email } = newAccount(on)
     return { email, token: await mailedToken(on, email) }
   }
 
@@ -50,7 +48,7 @@ describe.each(formats)('by $name', (format) => {
       const page = await post(wide.visitor(), { token, password })
       expect([length, page.status]).toEqual([length, refusal === null ? changed : 400])
       if (refusal !== null) expect(reason(page)).toBe(refusal)
-      expect(signsIn(wide, email, password)).toBe(refusal === null)
+      expect(wide.hasPassword(email, password)).toBe(refusal === null)
     }
     await expectOrdinaryReset(wide)
   })
@@ -67,7 +65,7 @@ describe.each(formats)('by $name', (format) => {
       const { email, token } = await open(site)
       const page = await post(site.visitor(), { token, password })
       expect([password, page.status]).toEqual([password, changed])
-      expect(signsIn(site, email, password)).toBe(true)
+      expect(site.hasPassword(email, password)).toBe(true)
     }
   })
 
@@ -90,7 +88,7 @@ describe.each(formats)('by $name', (format) => {
       expect([password, page.status, reason(page)]).toEqual([password, 400, why])
       expect(page.body).toContain(guidance)
     }
-    expect(signsIn(site, email, oldPassword)).toBe(true)
+    expect(site.hasPassword(email, oldPassword)).toBe(true)
     expect((await post(visitor, { token, password: newPassword })).status).toBe(changed)
   })
 
@@ -107,10 +105,10 @@ describe.each(formats)('by $name', (format) => {
     ] as const) {
       const { email, token } = await open(site)
       expect((await post(site.visitor(), { token, password })).status).toBe(changed)
-      expect([password, signsIn(site, email, password)]).toEqual([password, true])
+      expect([password, site.hasPassword(email, password)]).toEqual([password, true])
       const near = [other, password.trim(), password.toUpperCase(), password.toLowerCase()]
       for (const each of near.filter((text) => text !== password))
-        expect([each, signsIn(site, email, each)]).toEqual([each, false])
+        expect([each, site.hasPassword(email, each)]).toEqual([each, false])
     }
   })
 
@@ -126,8 +124,8 @@ describe.each(formats)('by $name', (format) => {
       expect([page.status, reason(page)]).toEqual([400, 'password-too-many-bytes'])
       const whole = words.slice(0, 72)
       expect((await post(site.visitor(), { token, password: whole })).status).toBe(changed)
-      expect(signsIn(site, email, whole)).toBe(true)
-      expect(signsIn(site, email, whole.slice(0, 71))).toBe(false)
+      expect(site.hasPassword(email, whole)).toBe(true)
+      expect(site.hasPassword(email, whole.slice(0, 71))).toBe(false)
     }
   })
 
@@ -154,10 +152,10 @@ describe.each(formats)('by $name', (format) => {
       if (format === json) expect(page.json['fields']).toMatchObject([{ field: 'confirm' }])
       else expect(page.body).toContain('id="confirm-problem"')
     }
-    expect(signsIn(twice, email, oldPassword)).toBe(true)
+    expect(twice.hasPassword(email, oldPassword)).toBe(true)
     const both = { token, password: newPassword, confirm: newPassword }
     expect((await post(visitor, both)).status).toBe(changed)
-    expect(signsIn(twice, email, newPassword)).toBe(true)
+    expect(twice.hasPassword(email, newPassword)).toBe(true)
   })
 
   it('I9 compares the two as they are hashed', async () => {
@@ -165,7 +163,7 @@ describe.each(formats)('by $name', (format) => {
     const password = 'une phrase secrète à retenir'
     const fields = { token, password: password.normalize('NFD'), confirm: password }
     expect((await post(twice.visitor(), fields)).status).toBe(changed)
-    expect(signsIn(twice, email, password)).toBe(true)
+    expect(twice.hasPassword(email, password)).toBe(true)
   })
 })
 
@@ -176,7 +174,8 @@ it.each([
   'I13 has fields for a new password, asked for %s, that managers can fill',
   async (_, on, names) => {
     const visitor = on().visitor()
-    const form = await visitor.follow(await visitor.get(await on().mailedLink(addPerson(on()))))
+    const link = await on().mailedLink(newAccount(on()).email)
+    const form = await visitor.follow(await visitor.get(link))
     const inputs = [...form.body.matchAll(/<input [^>]*type="password"[^>]*>/g)].map(([tag]) => tag)
     expect(inputs.map((tag) => /name="(\w+)"/.exec(tag)?.[1])).toEqual(names)
     for (const tag of inputs) {

@@ -2,28 +2,26 @@ import type { Browser } from 'playwright'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { launch } from '../support/chromium.ts'
 import { minutes } from '../support/clock.ts'
-import { newPassword, oldPassword, route, type Site } from '../support/site.ts'
+import { newPassword, oldPassword, route, Site } from '../support/site.ts'
 import { codeIn, linkIn } from '../support/smtp.ts'
 import type { Page, Visitor } from '../support/visitor.ts'
 import { Demo } from './demo.ts'
 import {
-  addPerson,
   endWithOrdinaryReset,
   expectOrdinaryReset,
   formats,
   mailedToken,
-  signsIn,
-  startSite,
+  newAccount,
   unchanged,
-} from './ordinary.ts'
+} from './support.ts'
 
 let site: Site
 /** As its visitors see it under https. */
 let secure: Site
 beforeAll(async () => {
   const recovery = { methods: ['link', 'code'] as ('link' | 'code')[] }
-  site = await startSite({ recovery })
-  secure = await startSite({ recovery })
+  site = await Site.start({ recovery })
+  secure = await Site.start({ recovery })
   await secure.server?.close()
   secure.config = { ...secure.config, site: { name: 'Riverside', url: 'https://site.example' } }
   await secure.listen()
@@ -46,7 +44,7 @@ const foreign: readonly Record<string, string>[] = [
 ]
 
 /** A browser that is shown the reset form, and the form. */
-async function openForm(email = addPerson(site)): Promise<{ visitor: Visitor; form: Page }> {
+async function openForm(email = newAccount(site).email): Promise<{ visitor: Visitor; form: Page }> {
   const visitor = site.visitor()
   const form = await visitor.follow(await visitor.get(await site.mailedLink(email)))
   // What a case sends beside the form is its own business.
@@ -57,7 +55,7 @@ async function openForm(email = addPerson(site)): Promise<{ visitor: Visitor; fo
 it.each(formats)('J1 a request from elsewhere is refused, by $name', async ({ post, reason }) => {
   const visitor = site.visitor()
   delete visitor.headers['sec-fetch-site']
-  const email = addPerson(site)
+  const { email } = newAccount(site)
   await unchanged(site, async () => {
     for (const headers of foreign) {
       const page = await post(visitor, { email }, headers)
@@ -86,7 +84,7 @@ it('J1 a form from elsewhere is refused, cookie and token or not', async () => {
 })
 
 it('J1 a new password without the token of its own form is refused, and the account shown again', async () => {
-  const email = addPerson(site)
+  const { email } = newAccount(site)
   const { visitor } = await openForm(email)
   const other = await openForm()
   for (const csrf of [null, '', 'x', other.form.field('csrf'), [other.form.field('csrf'), 'x']]) {
@@ -96,7 +94,7 @@ it('J1 a new password without the token of its own form is refused, and the acco
     expect([page.status, page.step, page.reason]).toEqual([403, 'reset', 'page-outdated'])
     expect(page.field('username')).toBe(email)
   }
-  expect(signsIn(site, email, oldPassword)).toBe(true)
+  expect(site.hasPassword(email, oldPassword)).toBe(true)
 })
 
 it('J1 our own forms and programs are not taken for foreign', async () => {
@@ -108,14 +106,14 @@ it('J1 our own forms and programs are not taken for foreign', async () => {
     { 'sec-fetch-site': 'same-origin', origin: 'null' },
   ] as Record<string, string>[]) {
     for (const { post, granted } of formats) {
-      expect((await post(visitor, { email: addPerson(site) }, headers)).status).toBe(granted)
+      expect((await post(visitor, { email: newAccount(site).email }, headers)).status).toBe(granted)
     }
   }
 })
 
 /** Every page of the way with a link, then those of the code, then an error. */
 async function everyPage(on: Site): Promise<[string, Page][]> {
-  const email = addPerson(on)
+  const { email } = newAccount(on)
   const visitor = on.visitor()
   const form = await visitor.get(route)
   const asked = await visitor.post(route, { email })
@@ -204,10 +202,10 @@ describe.each([
 })
 
 it('J6 the cookie is worth nothing an hour later, or when it is changed', async () => {
-  const own = await startSite()
+  const own = await Site.start()
   try {
     const visitor = own.visitor()
-    const asked = await visitor.post(route, { email: addPerson(own) })
+    const asked = await visitor.post(route, { email: newAccount(own).email })
     const cookie = /^[^;]+/.exec(asked.headers.get('set-cookie') ?? '')?.[0] ?? ''
     const see = async (text: string) =>
       (await own.visitor().get(`${route}?step=sent`, { cookie: text })).status
@@ -223,7 +221,7 @@ it('J6 the cookie is worth nothing an hour later, or when it is changed', async 
 })
 
 it('J8 reloading the page after a form does nothing a second time', async () => {
-  const email = addPerson(site)
+  const { email } = newAccount(site)
   const visitor = site.visitor()
   const asked = await visitor.post(route, { email })
   expect([asked.status, asked.headers.get('location')]).toEqual([303, `${route}?step=sent`])
@@ -253,7 +251,7 @@ describe('on a shared computer', () => {
   it.each([true, false])(
     'J9 nothing is to be found after the reset, by going back or by opening pages again; scripts: %s',
     async (javaScriptEnabled) => {
-      const email = addPerson(site)
+      const { email } = newAccount(site)
       const context = await browser.newContext({ javaScriptEnabled })
       const page = await context.newPage()
       await page.goto(`${site.url}${route}`)
@@ -306,7 +304,7 @@ async function submit(visitor: Visitor, page: Page, typed: Record<string, string
 }
 
 it.each(['link', 'code'])('J10 the way with a %s needs no script', async (method) => {
-  const email = addPerson(site)
+  const { email } = newAccount(site)
   const visitor = site.visitor()
   const sent = await submit(visitor, await visitor.get(route), { email })
   const [mail] = await site.smtp.to(email)
@@ -317,11 +315,11 @@ it.each(['link', 'code'])('J10 the way with a %s needs no script', async (method
       : await submit(visitor, sent, { code: codeIn(mail) })
   const done = await submit(visitor, reset, { password: newPassword })
   expect([sent.step, reset.step, done.step]).toEqual(['sent', 'reset', 'done'])
-  expect(signsIn(site, email, newPassword)).toBe(true)
+  expect(site.hasPassword(email, newPassword)).toBe(true)
 })
 
 it('J10 a browser without cookies is told so, and not led round', async () => {
-  const email = addPerson(site)
+  const { email } = newAccount(site)
   // Each request is that of a browser that knows nothing of the one before.
   const asked = await site.visitor().post(route, { email })
   const opened = await site.visitor().get(linkIn((await site.smtp.to(email))[0]))
@@ -338,7 +336,7 @@ it('J10 a browser without cookies is told so, and not led round', async () => {
 
 describe('sessions', () => {
   it.each(formats)('J13 those of the account end, and of nobody else, by $name', async (format) => {
-    const [email, other] = [addPerson(site), addPerson(site)]
+    const [email, other] = [newAccount(site).email, newAccount(site).email]
     const insert = site.database.prepare(
       'insert into logins select ?, member_no from members where mail = ?',
     )

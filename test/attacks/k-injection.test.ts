@@ -1,24 +1,23 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { route, type Site } from '../support/site.ts'
+import { route, Site } from '../support/site.ts'
 import type { Page, Visitor } from '../support/visitor.ts'
 import { eventually } from '../support/wait.ts'
 import { collectMails, kindsOf, type Mails, tags } from './mails.ts'
+import { bytesOf, raw } from './raw.ts'
 import {
-  addPerson,
   endWithOrdinaryReset,
   expectOrdinaryReset,
   form,
   formats,
   json,
-  startSite,
-  unknownAddress,
-} from './ordinary.ts'
-import { bytesOf, raw } from './raw.ts'
+  newAccount,
+  newAddress,
+} from './support.ts'
 
 let site: Site
 let visitor: Visitor
 beforeAll(async () => {
-  site = await startSite({ recovery: { methods: ['link', 'code'] } })
+  site = await Site.start({ recovery: { methods: ['link', 'code'] } })
   visitor = site.visitor()
 })
 afterAll(() => site.stop())
@@ -63,7 +62,8 @@ describe.each(payloads)('with %j', (payload) => {
       expect([referred.status, reason(referred)]).toEqual([400, 'reference-unknown'])
       expectInert(referred)
       expectInert(await post(visitor, { token: payload, password: payload, confirm: payload }))
-      expectInert(await post(visitor, { email: addPerson(site), lang: payload, method: payload }))
+      const { email } = newAccount(site)
+      expectInert(await post(visitor, { email, lang: payload, method: payload }))
     }
     // What was typed is not lost over that.
     const shown = (await form.post(visitor, { email: payload })).field('email')
@@ -95,7 +95,7 @@ describe.each(payloads)('with %j', (payload) => {
 })
 
 it('K1 an address that holds signs of HTML is shown and mailed to as it is', async () => {
-  const email = `o'brien&amp=${unknownAddress()}`
+  const email = `o'brien&amp=${newAddress()}`
   site.database.prepare("insert into members (mail, pw_hash) values (?, 'x')").run(email)
   const asked = await visitor.post(route, { email })
   const sent = await visitor.follow(asked)
@@ -107,7 +107,7 @@ it('K1 an address that holds signs of HTML is shown and mailed to as it is', asy
 })
 
 it('K1 a name that holds markup is greeted as it is, or not at all', async () => {
-  const people = payloads.map((payload) => ({ payload, email: addPerson(site, payload) }))
+  const people = payloads.map((payload) => ({ payload, ...newAccount(site, { name: payload }) }))
   for (const { email } of people) await visitor.post(route, { email })
   for (const { payload, email } of people) {
     const [mail] = await site.smtp.to(email)
@@ -139,7 +139,7 @@ it('K2 no page runs a template that a visitor sends', async () => {
     for (const { post } of formats) {
       for (const fields of [
         { email: payload },
-        { email: unknownAddress(), lang: payload },
+        { email: newAddress(), lang: payload },
         { code: '123456', reference: payload },
         { token: payload, password: payload },
       ]) {
@@ -155,7 +155,7 @@ it('K2 no page runs a template that a visitor sends', async () => {
 })
 
 it('K2 no mail runs a template that a visitor sends, or that an account has for a name', async () => {
-  const people = templates.map((payload) => ({ payload, email: addPerson(site, payload) }))
+  const people = templates.map((payload) => ({ payload, ...newAccount(site, { name: payload }) }))
   for (const { payload, email } of people) {
     const headers = { 'user-agent': payload, 'accept-language': payload }
     await visitor.post(route, { email, lang: payload }, headers)
@@ -170,7 +170,7 @@ it('K2 no mail runs a template that a visitor sends, or that an account has for 
 
 it('K2 an address that looks like a template is shown and mailed to as it is', async () => {
   for (const payload of ['{{1234*4321}}', '${1234*4321}', '{email}', '{site}']) {
-    const email = `${payload}${unknownAddress()}`
+    const email = `${payload}${newAddress()}`
     site.database.prepare("insert into members (mail, pw_hash) values (?, 'x')").run(email)
     const sent = await visitor.follow(await form.post(visitor, { email }))
     const answered = await json.post(visitor, { email })
@@ -205,7 +205,7 @@ describe('a language that is none', () => {
       const name = lang.slice(0, 40)
       for (const { post, granted } of formats) {
         const browser = site.visitor()
-        const page = await post(browser, { email: unknownAddress(), lang })
+        const page = await post(browser, { email: newAddress(), lang })
         expect([name, page.status]).toEqual([name, granted])
         const shown = granted === 303 ? await browser.follow(page) : page
         expect([name, shown.headers.get('content-language')]).toEqual([name, 'en'])
@@ -218,7 +218,7 @@ describe('a language that is none', () => {
   })
 
   it('K4 is mailed in the default one', async () => {
-    const people = strange.map((lang) => ({ lang, email: addPerson(site, 'Robin', lang) }))
+    const people = strange.map((lang) => ({ lang, ...newAccount(site, { language: lang }) }))
     for (const { lang, email } of people) await visitor.post(route, { email, lang })
     for (const { email } of people) {
       const [mail] = await site.smtp.to(email)
@@ -309,7 +309,7 @@ describe('the log', () => {
   /** What the mail server says instead of taking a mail. */
   let refusal = ''
   beforeAll(async () => {
-    own = await startSite()
+    own = await Site.start()
     await own.smtp.stop()
     await own.smtp.listen(own.smtp.port, {
       onRcptTo: ({ address }, _session, done) => {
@@ -326,7 +326,7 @@ describe('the log', () => {
     const client = own.visitor()
     for (const { post } of formats) {
       await post(client, { email: `a${text}@site.example` })
-      await post(client, { email: unknownAddress(), lang: text, method: text })
+      await post(client, { email: newAddress(), lang: text, method: text })
       await post(client, { code: text, reference: text })
       await post(client, { token: text, password: text })
     }
@@ -346,7 +346,7 @@ describe('the log', () => {
   it.each(hostile)(
     'K8 holds it as one short text when the mail server says %s',
     async (_, text) => {
-      const email = addPerson(own, `Robin ${text}`)
+      const { email } = newAccount(own, { name: `Robin ${text}` })
       own.logLines.length = 0
       refusal = text
       await own.visitor().post(route, { email })

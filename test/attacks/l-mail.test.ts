@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { minutes } from '../support/clock.ts'
-import { newPassword, oldPassword, route, type Site } from '../support/site.ts'
+import { newPassword, oldPassword, route, Site } from '../support/site.ts'
 import { codeIn, type Received } from '../support/smtp.ts'
 import { collectMails, kindsOf, type Mails, tags } from './mails.ts'
-import { addPerson, endWithOrdinaryReset, settled, startSite, unknownAddress } from './ordinary.ts'
+import { endWithOrdinaryReset, newAccount, newAddress, settled } from './support.ts'
 
 const zone = process.env['TZ']
 let site: Site
@@ -57,7 +57,7 @@ it('L1 every mail has one recipient, which is the stored address, and the config
 })
 
 it('L1 nobody is mailed for an address that no account has', async () => {
-  const [unknown, known] = [unknownAddress(), addPerson(site)]
+  const [unknown, known] = [newAddress(), newAccount(site).email]
   await site.visitor().post(route, { email: unknown })
   await site.mailedLink(known)
   await settled(site)
@@ -143,7 +143,7 @@ describe.each(tags)('in %s', (tag) => {
     const forms: Record<string, string> = messages.reason['code-wrong']
     const plurals = new Intl.PluralRules(tag)
     const visitor = site.visitor()
-    const email = addPerson(site, 'Robin', tag)
+    const { email } = newAccount(site, { language: tag })
     await visitor.post(route, { email, lang: tag })
     const code = codeIn((await site.smtp.to(email))[0])
     site.secrets.add(code)
@@ -160,7 +160,7 @@ describe.each(tags)('in %s', (tag) => {
 describe('of a language that is not whole', () => {
   let own: Site
   beforeAll(async () => {
-    own = await startSite()
+    own = await Site.start()
     await own.server?.close()
     const dir = join(own.folder, 'locales')
     mkdirSync(dir)
@@ -184,7 +184,7 @@ describe('of a language that is not whole', () => {
       expect(page.body).toContain(`<html lang="${tag}" dir="${dir}">`)
       for (const each of [text, other]) expect(page.body).toContain(each)
       expect(page.body).not.toMatch(/>\s*(?:\w+\.)+[\w-]+\s*</)
-      const email = addPerson(own, 'Robin', tag)
+      const { email } = newAccount(own, { language: tag })
       await own.visitor().post(route, { email, lang: tag })
       const [mail] = await own.smtp.to(email)
       expect(mail && headerOf(mail, 'content-language')).toEqual([mailed])

@@ -10,6 +10,7 @@ import { accounts, newPassword, route, Site } from '../support/site.ts'
 import { codeIn, linkIn } from '../support/smtp.ts'
 import { Visitor } from '../support/visitor.ts'
 import { eventually, freePort } from '../support/wait.ts'
+import { settled } from './support.ts'
 
 const { alice } = accounts
 
@@ -38,6 +39,7 @@ async function liveThrough(): Promise<void> {
   await site.visitor().get(`${route}?token=${'y'.repeat(43)}`)
   await site.reset(linkIn(mail))
   await recorded('changed')
+  await settled(site)
   site.clock.move(hours(2))
   await visitor.post(route, { email: alice.email })
   const later = (await site.smtp.to(alice.email, 3)).at(-1)

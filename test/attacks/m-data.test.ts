@@ -2,18 +2,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { hours, minutes } from '../support/clock.ts'
-import { accounts, newPassword, oldPassword, route, type Site } from '../support/site.ts'
+import { accounts, newPassword, oldPassword, route, Site } from '../support/site.ts'
 import { codeIn, linkIn } from '../support/smtp.ts'
 import { eventually } from '../support/wait.ts'
-import {
-  addPerson,
-  endWithOrdinaryReset,
-  formats,
-  settled,
-  startSite,
-  unknownAddress,
-} from './ordinary.ts'
 import { bytesOf, raw } from './raw.ts'
+import { endWithOrdinaryReset, formats, newAccount, newAddress, settled } from './support.ts'
 
 let site: Site
 afterEach(() => site.stop())
@@ -25,7 +18,7 @@ it.each(formats)(
   async (format) => {
     const { post, changed } = format
     const smtpPassword = 'the password of the mail server'
-    site = await startSite({
+    site = await Site.start({
       recovery: { methods: ['link', 'code'] },
       smtp: { user: 'mailer', pass: smtpPassword },
     })
@@ -50,7 +43,7 @@ it.each(formats)(
         if (String(value).length > 5) site.secrets.add(String(value))
       return post(visitor, fields)
     }
-    const email = addPerson(site)
+    const { email } = newAccount(site)
     await send({ email })
     await eventually(() => site.logLines.some((line) => line.includes('mail not accepted')))
     isOpen = true
@@ -66,7 +59,7 @@ it.each(formats)(
 
     const gone = 'refused@site.example'
     site.database.prepare("insert into members (mail, pw_hash) values (?, 'x')").run(gone)
-    for (const to of [gone, unknownAddress(), accounts.mallory.email]) await send({ email: to })
+    for (const to of [gone, newAddress(), accounts.mallory.email]) await send({ email: to })
     await eventually(() => site.logLines.some((line) => line.includes('mail given up')))
     await post(visitor, { code: code === '000000' ? '000001' : '000000', reference })
     site.secrets.add(code)
@@ -89,7 +82,7 @@ it.each(formats)(
     await raw(site, bytesOf({ method: 'POST', path: route, headers: jsonType, body: `{"${token}` }))
 
     // What breaks: the accounts are away while a good link is used.
-    const other = addPerson(site)
+    const { email: other } = newAccount(site)
     const opened = await site.mailedLink(other)
     site.database.exec('alter table members rename to away')
     expect((await visitor.get(opened)).status).toBe(503)
@@ -145,7 +138,7 @@ async function startImpatiently(): Promise<Site> {
   const impatient = (work: () => void, ms: number) => setInterval(work, ms === minutes(1) ? 20 : ms)
   timer.mockImplementation(impatient as typeof globalThis.setInterval)
   try {
-    return await startSite({ recovery: { methods: ['link', 'code'] } })
+    return await Site.start({ recovery: { methods: ['link', 'code'] } })
   } finally {
     timer.mockRestore()
   }
@@ -153,7 +146,7 @@ async function startImpatiently(): Promise<Site> {
 
 /** An account and nobody are asked for, twice each, and the hour of their links passes. */
 async function ask(end: string): Promise<void> {
-  const people = [addPerson(site), unknownAddress()] as const
+  const people = [newAccount(site).email, newAddress()] as const
   for (const { post } of formats) {
     for (const email of people) await post(site.visitor(), { email })
   }

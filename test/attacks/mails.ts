@@ -1,7 +1,7 @@
 import { readdirSync } from 'node:fs'
-import { newPassword, route, type Site } from '../support/site.ts'
+import { newPassword, route, Site } from '../support/site.ts'
 import { codeIn, linkIn, type Received } from '../support/smtp.ts'
-import { addPerson, startSite } from './ordinary.ts'
+import { newAccount } from './support.ts'
 
 export const tags = readdirSync('locales').map((file) => file.replace('.yaml', ''))
 
@@ -21,11 +21,13 @@ export interface Mails {
 export async function collectMails(
   headers: Record<string, string> = {},
 ): Promise<{ site: Site; mails: ReadonlyMap<string, Mails> }> {
-  const site = await startSite({ site: { supportUrl: '/help' } })
+  const site = await Site.start({ site: { supportUrl: '/help' } })
   const mails = new Map<string, Mails>()
   // Whose name is markup, since names are what people type.
   const name = 'Robin <img src=x onerror=alert(1)>'
-  const people = new Map(tags.map((tag) => [tag, addPerson(site, name, tag)]))
+  const people = new Map(
+    tags.map((language) => [language, newAccount(site, { name, language }).email]),
+  )
   const ask = async (to: string) => {
     const visitor = site.visitor()
     await visitor.post(route, { email: to, lang: 'en' }, headers)

@@ -1,21 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { newPassword, oldPassword, route, type Site } from '../support/site.ts'
+import { newPassword, oldPassword, route, Site } from '../support/site.ts'
 import { codeIn } from '../support/smtp.ts'
 import { Demo } from './demo.ts'
-import {
-  addPerson,
-  endWithOrdinaryReset,
-  formats,
-  mailedToken,
-  settled,
-  signsIn,
-  startSite,
-} from './ordinary.ts'
 import { atOnce, statusOf } from './raw.ts'
+import { endWithOrdinaryReset, formats, json, mailedToken, newAccount, settled } from './support.ts'
 
 let site: Site
 beforeAll(async () => {
-  site = await startSite({ recovery: { methods: ['link', 'code'] } })
+  site = await Site.start({ recovery: { methods: ['link', 'code'] } })
   await site.server?.close()
   // One mail a minute for each account, as an installation has it.
   site.config = { ...site.config, limits: { perClient: 'off', badProofs: 'off' } }
@@ -27,7 +19,7 @@ endWithOrdinaryReset(() => site)
 const twenty = Array.from({ length: 20 }, (_, index) => `${newPassword} ${index}`)
 
 describe.each(formats)('by $name', (format) => {
-  const isJson = format.name === 'JSON'
+  const isJson = format === json
   const request = (fields: Record<string, string>) => ({
     method: 'POST',
     path: route,
@@ -45,7 +37,7 @@ describe.each(formats)('by $name', (format) => {
     expect(statuses.filter((status) => status === format.changed)).toHaveLength(1)
     expect(statuses.filter((status) => status >= 500)).toEqual([])
     const winner = twenty[statuses.indexOf(format.changed)] ?? ''
-    const takers = [oldPassword, ...twenty].filter((each) => signsIn(site, email, each))
+    const takers = [oldPassword, ...twenty].filter((each) => site.hasPassword(email, each))
     expect(takers).toEqual([winner])
     await settled(site)
     const notices = site.smtp.mails.filter(
@@ -57,7 +49,7 @@ describe.each(formats)('by $name', (format) => {
   }
 
   it('N1 twenty passwords at once with one token set one of them, and tell of one', async () => {
-    const email = addPerson(site)
+    const { email } = newAccount(site)
     const answers = await expectOneWinner(email, { token: await mailedToken(site, email) })
     for (const answer of answers.filter((each) => statusOf(each) !== format.changed)) {
       expect([404, 410]).toContain(statusOf(answer))
@@ -66,7 +58,7 @@ describe.each(formats)('by $name', (format) => {
   })
 
   it('N5 twenty passwords at once with one right code set one of them, and tell of one', async () => {
-    const email = addPerson(site)
+    const { email } = newAccount(site)
     await site.visitor().post(route, { email })
     const code = codeIn((await site.smtp.to(email))[0])
     site.secrets.add(code)
@@ -74,7 +66,7 @@ describe.each(formats)('by $name', (format) => {
   })
 
   it('N5 twenty right codes at once prove what one proves', async () => {
-    const email = addPerson(site)
+    const { email } = newAccount(site)
     await site.visitor().post(route, { email })
     const code = codeIn((await site.smtp.to(email))[0])
     site.secrets.add(code)
@@ -88,11 +80,11 @@ describe.each(formats)('by $name', (format) => {
     expect(used.status).toBe(format.changed)
     const again = await format.post(site.visitor(), { ...fields, password: oldPassword })
     expect([again.status, format.reason(again)]).toEqual([400, 'code-expired'])
-    expect(signsIn(site, email, newPassword)).toBe(true)
+    expect(site.hasPassword(email, newPassword)).toBe(true)
   })
 
   it('N3 twenty requests at once for one account are one mail and one live token', async () => {
-    const email = addPerson(site)
+    const { email } = newAccount(site)
     const answers = await atOnce(site, Array(20).fill(request({ email })))
     expect(answers.map(statusOf)).toEqual(Array(20).fill(format.granted))
     const token = await site.smtp

@@ -4,23 +4,22 @@ import { fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { forgotPassword } from '../../src/fastify.ts'
 import type { Users } from '../../src/users/users.ts'
-import { accounts, newPassword, route, type Site } from '../support/site.ts'
+import { accounts, newPassword, route, Site } from '../support/site.ts'
 import type { Page } from '../support/visitor.ts'
+import { bytesOf, raw, statusOf } from './raw.ts'
 import {
-  addPerson,
   endWithOrdinaryReset,
   expectOrdinaryReset,
   form,
   formats,
   json,
   mailedToken,
-  startSite,
-} from './ordinary.ts'
-import { bytesOf, raw, statusOf } from './raw.ts'
+  newAccount,
+} from './support.ts'
 
 let site: Site
 beforeAll(async () => {
-  site = await startSite({ recovery: { methods: ['link', 'code'] } })
+  site = await Site.start({ recovery: { methods: ['link', 'code'] } })
 })
 afterAll(() => site.stop())
 endWithOrdinaryReset(() => site)
@@ -59,7 +58,7 @@ describe.each(['text/html', 'application/json'])('for %s', (accept) => {
   })
 
   it('O5 an error shows nothing of the path it was asked for', async () => {
-    const token = await mailedToken(site, addPerson(site))
+    const token = await mailedToken(site, newAccount(site).email)
     for (const part of [
       token,
       '<script>alert(1)</script>',
@@ -139,7 +138,7 @@ it('O5 what is hardly HTTP is answered in a word', async () => {
 describe('when something breaks', () => {
   let own: Site
   beforeAll(async () => {
-    own = await startSite()
+    own = await Site.start()
   })
   afterAll(() => own.stop())
 

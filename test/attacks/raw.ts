@@ -1,5 +1,6 @@
+import { type Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
-import type { Site } from '../support/site.ts'
+import { route, type Site } from '../support/site.ts'
 
 interface RawRequest {
   readonly method?: string
@@ -86,5 +87,48 @@ function answerOn(socket: Socket): Promise<string> {
       socket.destroy()
       reject(new Error(`The connection is still open after: ${answer}`))
     })
+  })
+}
+
+/** An answer with its headers as they were sent: in their order and their spelling. */
+export interface Answer {
+  readonly status: string
+  readonly headers: readonly string[]
+  readonly body: string
+}
+
+interface Wanted {
+  readonly method?: string
+  /** Sent as it is, whether or not it is a path. */
+  readonly path?: string
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  readonly agent?: Agent
+}
+
+/** One request that nothing has tidied up. */
+export function exchange(
+  site: Site,
+  { method = 'GET', path = route, headers = {}, body = '', agent }: Wanted,
+): Promise<Answer> {
+  const { hostname: host, port } = new URL(site.url)
+  const length = body === '' ? {} : { 'content-length': Buffer.byteLength(body) }
+  const options = { host, port, method, path, headers: { ...headers, ...length } }
+  return new Promise((resolve, reject) => {
+    const sent = request({ ...options, agent: agent ?? false }, (answer) => {
+      const chunks: Buffer[] = []
+      answer.on('data', (chunk: Buffer) => chunks.push(chunk))
+      answer.on('error', reject)
+      answer.on('end', () => {
+        const raw = answer.rawHeaders
+        const lines = raw.flatMap((name, index) =>
+          index % 2 === 0 ? [`${name}: ${raw[index + 1]}`] : [],
+        )
+        const status = `${answer.statusCode} ${answer.statusMessage}`
+        resolve({ status, headers: lines, body: Buffer.concat(chunks).toString('utf8') })
+      })
+    })
+    sent.on('error', reject)
+    sent.end(body)
   })
 }

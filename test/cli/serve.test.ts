@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { stringify } from 'yaml'
+import type { UserTableInput } from '../../src/config/config.ts'
 import { Cli } from '../support/process.ts'
 import { accounts, newPassword, oldPassword, route, Site } from '../support/site.ts'
 import { linkIn } from '../support/smtp.ts'
@@ -46,7 +47,7 @@ describe('serve, beside a site of its own', () => {
   let file = ''
 
   beforeEach(async () => {
-    site = await Site.start({ password: { cost: 12 }, mail: { retries: ['200ms', '500ms', '1s'] } })
+    site = await Site.start({ password: { cost: 6 }, mail: { retries: ['200ms', '500ms', '1s'] } })
     await site.server?.close()
     file = join(site.folder, 'config.yaml')
     writeFileSync(file, stringify(site.config))
@@ -63,7 +64,7 @@ describe('serve, beside a site of its own', () => {
     const cli = await serve()
     site.clock.now()
     await site.reset(await site.mailedLink(alice.email))
-    expect(site.hashOf(alice.email)).toMatch(/^\$2b\$12\$/)
+    expect(site.hashOf(alice.email)).toMatch(/^\$2b\$06\$/)
     expect(site.hasPassword(alice.email, newPassword)).toBe(true)
     expect(site.hasPassword(alice.email, oldPassword)).toBe(false)
     cli.kill('SIGTERM')
@@ -199,7 +200,10 @@ describe('what cannot be used', () => {
     await site.server?.close()
     writeFileSync(
       join(folder, 'c.yaml'),
-      stringify({ ...site.config, users: { ...site.config.users, email: 'e_mail' } }),
+      stringify({
+        ...site.config,
+        users: { ...(site.config.users as UserTableInput), email: 'e_mail' },
+      }),
     )
     const cli = run(['serve', '--config', 'c.yaml'])
     expect(await cli.ended()).toBe(2)

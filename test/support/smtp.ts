@@ -58,6 +58,7 @@ export class SmtpSink {
       ...options,
     })
     server.on('error', () => {})
+    server.server.on('connection', () => setImmediate(() => greetAll(server)))
     await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve))
     this.#port = (server.server.address() as AddressInfo).port
     this.#server = server
@@ -74,7 +75,12 @@ export class SmtpSink {
   async stop(): Promise<void> {
     const server = this.#server
     this.#server = null
-    if (server !== null) await new Promise<void>((resolve) => server.close(resolve))
+    if (server === null) return
+    const closed = new Promise<void>((resolve) => server.close(resolve))
+    // A client keeps its connection for the next mail: it is let go of between two of them.
+    const timer = setInterval(() => leaveIdle(server), 5)
+    await closed
+    clearInterval(timer)
   }
 
   async #keep(raw: string, envelope: Pick<Received, 'envelopeFrom' | 'recipients'>) {
@@ -87,6 +93,20 @@ export class SmtpSink {
     return refusal === undefined
       ? null
       : Object.assign(new Error(`refused ${at}`), { responseCode: refusal.code })
+  }
+}
+
+/** Greets at once: smtp-server listens for a tenth of a second whether a client talks before its turn. */
+function greetAll({ connections }: SMTPServer): void {
+  for (const connection of connections) {
+    connection.connectionReady()
+    connection.connectionReady = () => {}
+  }
+}
+
+function leaveIdle({ connections }: SMTPServer): void {
+  for (const connection of connections) {
+    if (!connection.session.envelope?.mailFrom) connection.close()
   }
 }
 
