@@ -89,7 +89,7 @@ describe('the second mail server', () => {
       main.fail(step, answer)
       expect(await send()).toBe(kind)
       expect(second.sessions).toEqual([])
-      main.heal()
+      await main.heal()
       expect(await send()).toBe('main')
     },
   )
