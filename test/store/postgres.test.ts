@@ -70,7 +70,7 @@ describe('a PostgreSQL database', () => {
     })
   })
 
-  it('that restarts keeps what it was given, and the store goes on', async () => {
+  it('Z15 that restarts keeps what it was given, and the store goes on', async () => {
     const store = await open(await newDatabase())
     const reset = await store.resets.request(resetRequest('alice'))
     await server.halt()
@@ -80,7 +80,7 @@ describe('a PostgreSQL database', () => {
     await store.close()
   })
 
-  it('that breaks every connection in the middle of things loses and doubles nothing', async () => {
+  it('Z15 that breaks every connection in the middle of things loses and doubles nothing', async () => {
     const url = await newDatabase()
     const store = await open(url)
     const database = new URL(url).pathname.slice(1)
@@ -96,7 +96,7 @@ describe('a PostgreSQL database', () => {
     await store.close()
   })
 
-  it('that is away for longer than a request may wait has it told to come back', async () => {
+  it('Z15 that is away for longer than a request may wait has it told to come back', async () => {
     const store = await open(await newDatabase())
     await server.halt()
     await expect(hastened(store.check())).rejects.toMatchObject({ code: 'ERR_FORGOT_BUSY' })
