@@ -72,12 +72,13 @@ export async function makeCourier(
 ): Promise<Courier> {
   const { resets, jobs } = store
   const [firstWaitMs = longestFirstWaitMs] = config.mail.retries
+  const signInWaitMs = config.mail.retries.at(-1) ?? longestFirstWaitMs
   return new Courier({
     jobs,
     writer: new AccountWriter({ config, clock, keys, jobs, resets, users, locales, templates }),
     mailer: opened.add(
       openMailer(config, ({ mailer, name }) => {
-        const waits = { firstWaitMs: Math.min(firstWaitMs, longestFirstWaitMs) }
+        const waits = { firstWaitMs: Math.min(firstWaitMs, longestFirstWaitMs), signInWaitMs }
         return new Circuit(mailer, { ...waits, server: name, log })
       }),
     ),

@@ -4,6 +4,16 @@ import { type Mailer, MailFailure, type Message } from './mailer.ts'
 
 const longestWaitMs = 30_000
 
+export interface CircuitOptions {
+  /** What the owner calls the server, for the log. */
+  readonly server: string
+  /** Before the first question whether it is back; the later ones come less and less often. */
+  readonly firstWaitMs: Milliseconds
+  /** Between two sign-ins once one was refused: more of them could lock the site's account at its provider. */
+  readonly signInWaitMs: Milliseconds
+  readonly log: Log
+}
+
 /**
  * A mail server that is left alone while it cannot be used: the first failure that every mail would have met
  * opens the circuit, and from then on it is only asked now and then whether it is back. So a dead server costs
@@ -13,18 +23,16 @@ export class Circuit implements Mailer {
   readonly #mailer: Mailer
   readonly #server: string
   readonly #firstWaitMs: Milliseconds
+  readonly #signInWaitMs: Milliseconds
   readonly #log: Log
   #probe: NodeJS.Timeout | null = null
   #isClosing = false
 
-  /** @param server What the owner calls it, for the log. */
-  constructor(
-    mailer: Mailer,
-    { server, firstWaitMs, log }: { server: string; firstWaitMs: Milliseconds; log: Log },
-  ) {
+  constructor(mailer: Mailer, { server, firstWaitMs, signInWaitMs, log }: CircuitOptions) {
     this.#mailer = mailer
     this.#server = server
     this.#firstWaitMs = firstWaitMs
+    this.#signInWaitMs = signInWaitMs
     this.#log = log
   }
 
@@ -60,7 +68,7 @@ export class Circuit implements Mailer {
       { server: this.#server, error: describeError(failure) },
       `the mail server cannot be used${advice}`,
     )
-    this.#probeIn(this.#firstWaitMs)
+    this.#probeIn(failure.kind === 'sign-in' ? this.#signInWaitMs : this.#firstWaitMs)
   }
 
   #shut(): void {
@@ -76,12 +84,16 @@ export class Circuit implements Mailer {
     const probe = setTimeout(() => {
       this.check().then(
         () => this.#shut(),
-        () => {
+        (failure: MailFailure) => {
           const isOver = this.#isClosing || this.#probe !== probe
-          if (!isOver) this.#probeIn(Math.min(waitMs * 2, longestWaitMs))
+          if (!isOver) this.#probeIn(this.#nextWait(failure, waitMs))
         },
       )
     }, jitteredMs).unref()
     this.#probe = probe
+  }
+
+  #nextWait({ kind }: MailFailure, waitMs: Milliseconds): Milliseconds {
+    return kind === 'sign-in' ? this.#signInWaitMs : Math.min(waitMs * 2, longestWaitMs)
   }
 }

@@ -36,6 +36,7 @@ export interface DeliveryParts {
 
 // Whether the mail server takes more is asked again after this, however long its limit reaches.
 const longestPaceMs = 300_000
+const awayMs = 1000
 
 /** The longest that any job is put off by. */
 export function longestWait(retriesMs: readonly Milliseconds[]): Milliseconds {
@@ -135,7 +136,9 @@ export class Delivery {
   #nextWait({ attempts }: MailJob, error: unknown): Milliseconds | null {
     if (error instanceof MailFailure && error.isFinal) return null
     const { retriesMs } = this.#parts
-    const waitMs = retriesMs[attempts - 1] ?? retriesMs.at(-1) ?? null
+    const isOfServer = error instanceof MailFailure && error.isOfServer
+    // No list of waits makes a mail pay for a server that is away.
+    const waitMs = retriesMs[attempts - 1] ?? retriesMs.at(-1) ?? (isOfServer ? awayMs : null)
     // Mails that failed together do not come back together.
     return waitMs && Math.ceil(waitMs * (1 + Math.random() / 4))
   }

@@ -59,11 +59,13 @@ export class MailFailure extends ForgotError {
 
 // Whoever asks whether the site is ready asks often; the mail server is not to notice.
 const checkEveryMs = 10_000
+// Sign-ins that are refused again and again would lock the site's account.
+const signInEveryMs = 300_000
 
-/** Whether mails can be handed over, asked of the mail server at most every ten seconds. */
+/** Whether mails can be handed over, asked of the mail server every ten seconds at most. */
 export class Reachability {
   readonly #mailer: Mailer
-  #askedAt = Number.NEGATIVE_INFINITY
+  #askAt = 0
   #answer: Promise<MailFailure | null> = Promise.resolve(null)
 
   constructor(mailer: Mailer) {
@@ -79,11 +81,14 @@ export class Reachability {
   /** Why no mail could be handed over now; `null` when one could. */
   failure(): Promise<MailFailure | null> {
     const now = performance.now()
-    if (now - this.#askedAt >= checkEveryMs) {
-      this.#askedAt = now
+    if (now >= this.#askAt) {
+      this.#askAt = now + checkEveryMs
       this.#answer = this.#mailer.check().then(
         () => null,
-        (failure: MailFailure) => failure,
+        (failure: MailFailure) => {
+          if (failure.kind === 'sign-in') this.#askAt = now + signInEveryMs
+          return failure
+        },
       )
     }
     return this.#answer

@@ -45,7 +45,12 @@ beforeEach(() => {
   const note = (level: string) => (_: object, text: string) => logged.push(`${level}: ${text}`)
   const log = { info: note('info'), warn: note('warn'), error: note('error') }
   server = new Server()
-  circuit = new Circuit(server, { server: 'relay:587', firstWaitMs: 1000, log })
+  circuit = new Circuit(server, {
+    server: 'relay:587',
+    firstWaitMs: 1000,
+    signInWaitMs: 300_000,
+    log,
+  })
 })
 afterEach(async () => {
   await circuit.close()
@@ -150,6 +155,14 @@ describe('the owner', () => {
     server.failure = null
     await vi.advanceTimersByTimeAsync(30_000)
     expect(logged.slice(1)).toEqual(['warn: the mail server can be used again'])
+  })
+
+  it('that refuses the sign-in is asked again minutes later, and no sooner', async () => {
+    await fail('sign-in')
+    await vi.advanceTimersByTimeAsync(299_000)
+    expect(server.askedAt).toEqual([])
+    await vi.advanceTimersByTimeAsync(80_000)
+    expect(server.askedAt).toHaveLength(1)
   })
 
   it('is told what to look at when it refuses the sign-in', async () => {

@@ -35,7 +35,8 @@ function open(firstWaitMs = 10): Mailer {
   )
   return openMailer(
     config,
-    (server) => new Circuit(server.mailer, { server: server.name, firstWaitMs, log: silentLog }),
+    ({ name, mailer }) =>
+      new Circuit(mailer, { server: name, firstWaitMs, signInWaitMs: firstWaitMs, log: silentLog }),
   )
 }
 
