@@ -8,6 +8,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { hashSync } from 'bcryptjs'
 import Database from 'better-sqlite3'
 import { stringify } from 'yaml'
+import { freePort } from '../test/support/wait.ts'
 
 const secret = 'b'.repeat(64)
 
@@ -148,14 +149,6 @@ export class BenchSite {
 
 export function emailOf(index: number): string {
   return `person-${index}@site.example`
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise((resolve) => server.close(resolve))
-  return port
 }
 
 /** The value below which a share of all lies. */

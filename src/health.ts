@@ -44,12 +44,8 @@ export function mountHealth(app: FastifyInstance, health: Health): void {
 
 async function checkMail({ store, clock, mail, isDelivering }: Health): Promise<boolean> {
   if (isDelivering) return (await mail.failure()) === null
-  try {
-    const { oldestMs } = await store.queue.totals(clock.now())
-    return (oldestMs ?? 0) < longestOwedMs
-  } catch {
-    return false
-  }
+  const totals = await store.queue.totals(clock.now()).catch(() => null)
+  return totals !== null && (totals.oldestMs ?? 0) < longestOwedMs
 }
 
 function succeeds(work: Promise<unknown>): Promise<boolean> {

@@ -38,7 +38,7 @@ export async function createServer(
   let forgot: Forgot | null = null
   const headers = securityHeaders(config)
   const app: FastifyInstance = fastify({
-    logger: { ...logger(config), stream: logStream ?? new LogStream() },
+    logger: logger(config, logStream),
     trustProxy: config.server.trustProxy,
     // Fastify's own default is to wait for ever for the rest of a request.
     requestTimeout: requestTimeoutMs,
@@ -61,8 +61,9 @@ export async function createServer(
   return app
 }
 
-function logger({ users, log }: Config) {
+function logger({ users, log }: Config, stream: { write(line: string): void } = new LogStream()) {
   return {
+    stream,
     // The demo is looked at by a person: a line for each request would hide what it says.
     level: users === null && log.level === 'info' ? 'warn' : log.level,
     serializers: { req: describeRequest, err: describeError },
@@ -87,9 +88,7 @@ export async function serve(config: Config, overrides: ServerOverrides = {}): Pr
  * @throws {ForgotError} when a database, a template or a language cannot be used, or the port not opened.
  */
 export async function serveCourier(config: Config, port: number | null): Promise<void> {
-  const app: FastifyInstance = fastify({
-    logger: { ...logger(config), stream: new LogStream() },
-  })
+  const app: FastifyInstance = fastify({ logger: logger(config) })
   const { core, courier, health } = await wireCourier(config, { log: app.log })
   const notes = await inspectOwnFiles({ config, ...core }, loadAssets(config, core.templates))
   for (const note of notes) app.log.warn(note)

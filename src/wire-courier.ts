@@ -20,7 +20,7 @@ export interface WiredCourier {
 /**
  * The courier alone, with connections of its own: for a thread, or a process, beside the server's.
  *
- * @param counter Told what becomes of each mail, and what happens.
+ * @param metrics Told what becomes of each mail, and what happens; default: counts of its own.
  * @throws {ForgotError} when a database, a template or a language cannot be used.
  */
 export async function wireCourier(

@@ -1,5 +1,4 @@
 import { systemClock } from '../clock.ts'
-import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { Opened } from '../opened.ts'
 import { openStore } from '../parts.ts'
@@ -40,7 +39,7 @@ A mail is named by the reference that its person sees, K7Q4-MZ8P, or by the begi
     const opened = new Opened()
     try {
       const { keys, store } = await openStore(config, opened)
-      await act({ action, name, values, keys, queue: store.queue, config })
+      await act({ action, name, values, keys, queue: store.queue })
     } finally {
       await opened.close()
     }
@@ -68,7 +67,6 @@ interface Order {
   readonly values: Values
   readonly keys: KeyRing
   readonly queue: MailQueue
-  readonly config: Config
 }
 
 async function act(order: Order): Promise<void> {

@@ -68,7 +68,7 @@ export class Circuit implements Mailer {
       { server: this.#server, error: describeError(failure) },
       `the mail server cannot be used${advice}`,
     )
-    this.#probeIn(failure.kind === 'sign-in' ? this.#signInWaitMs : this.#firstWaitMs)
+    this.#probeAfter(failure, this.#firstWaitMs)
   }
 
   #shut(): void {
@@ -78,7 +78,8 @@ export class Circuit implements Mailer {
     this.#log.warn({ server: this.#server }, 'the mail server can be used again')
   }
 
-  #probeIn(waitMs: Milliseconds): void {
+  #probeAfter({ kind }: MailFailure, usualMs: Milliseconds): void {
+    const waitMs = kind === 'sign-in' ? this.#signInWaitMs : usualMs
     // Several processes that lost the same server must not all come back to it at once.
     const jitteredMs = waitMs * (1 + Math.random() / 4)
     const probe = setTimeout(() => {
@@ -86,14 +87,10 @@ export class Circuit implements Mailer {
         () => this.#shut(),
         (failure: MailFailure) => {
           const isOver = this.#isClosing || this.#probe !== probe
-          if (!isOver) this.#probeIn(this.#nextWait(failure, waitMs))
+          if (!isOver) this.#probeAfter(failure, Math.min(waitMs * 2, longestWaitMs))
         },
       )
     }, jitteredMs).unref()
     this.#probe = probe
-  }
-
-  #nextWait({ kind }: MailFailure, waitMs: Milliseconds): Milliseconds {
-    return kind === 'sign-in' ? this.#signInWaitMs : Math.min(waitMs * 2, longestWaitMs)
   }
 }

@@ -1,6 +1,16 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Users } from '../../src/users/users.ts'
 
+/** The columns of a table that tests map, under names that no default has. */
+export const columns = {
+  id: 'member_no',
+  email: 'mail',
+  password: 'pw',
+  name: 'full_name',
+  locale: 'lang',
+  where: "status = 'ok' or 1 = 0",
+}
+
 /** What a test of a users implementation gives the contract. */
 export interface UsersFixture {
   open(): Promise<Users & { close(): Promise<void> }>

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openPostgres } from '../../src/store/postgres.ts'
 import { SqlUsers } from '../../src/users/sql.ts'
 import { PostgresServer } from '../support/postgres.ts'
-import { usersContract } from './contract.ts'
+import { columns, usersContract } from './contract.ts'
 
 let server: PostgresServer
 let url = ''
@@ -10,12 +10,7 @@ let url = ''
 const mapping = {
   url: '',
   table: 'auth.members',
-  id: 'member_no',
-  email: 'mail',
-  password: 'pw',
-  name: 'full_name',
-  locale: 'lang',
-  where: "status = 'ok' or 1 = 0",
+  ...columns,
   sessions: { table: 'auth.logins', user: 'who' },
 }
 

@@ -5,7 +5,7 @@ import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openSiteSqlite } from '../../src/store/sqlite.ts'
 import { SqlUsers } from '../../src/users/sql.ts'
-import { usersContract } from './contract.ts'
+import { columns, usersContract } from './contract.ts'
 
 let folder = ''
 let site: Database.Database
@@ -13,12 +13,7 @@ let site: Database.Database
 const mapping = {
   url: '',
   table: 'members',
-  id: 'member_no',
-  email: 'mail',
-  password: 'pw',
-  name: 'full_name',
-  locale: 'lang',
-  where: "status = 'ok' or 1 = 0",
+  ...columns,
   sessions: { table: 'logins', user: 'who' },
 }
 const open = (over: Partial<typeof mapping> = {}) =>
