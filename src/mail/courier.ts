@@ -95,7 +95,8 @@ export class Courier implements Deliverer {
     const now = clock.now()
     const latest = now + this.#longestWaitMs
     const claimed = await jobs.claim({ now, leaseMs, count, latest, isTooLateOnly: !isReady })
-    for (const job of claimed) {
+    // A clock that was put forward has ended the leases of those that are under way here.
+    for (const job of claimed.filter(({ id }) => !this.#underway.has(id))) {
       const attempt = this.#attempt(job).finally(() => {
         this.#underway.delete(job.id)
         // Whatever had to wait for a free place may go now.

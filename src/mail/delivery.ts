@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import type { Clock } from '../clock.ts'
 import type { EventName, Events } from '../events.ts'
 import { describeError, type Log } from '../log.ts'
@@ -46,6 +47,7 @@ export function longestWait(retriesMs: readonly Milliseconds[]): Milliseconds {
 /** One try of a job that was claimed: it is sent, dropped, put back, or given up. */
 export class Delivery {
   readonly #parts: DeliveryParts
+  readonly #turns = new Turns()
   #isStopping = false
 
   constructor(parts: DeliveryParts) {
@@ -69,8 +71,15 @@ export class Delivery {
   async #settle(job: MailJob): Promise<Milliseconds | null> {
     const { jobs, writer, slots, clock, metrics } = this.#parts
     if (this.#isTooLate(job)) return this.#giveUp(job)
-    const draft = await writer.write(job)
-    if ('message' in draft) return slots.run(() => this.#handOver(job, draft.message))
+    const turn = this.#turns.take()
+    try {
+      const draft = await writer.write(job)
+      await turn.come
+      if ('message' in draft) return slots.run(() => this.#handOver(job, draft.message))
+    } finally {
+      turn.pass()
+    }
+    if (this.#isTooLate(job)) return this.#giveUp(job)
     await jobs.drop(job.id, clock.now())
     metrics.countMail('dropped')
     return null
@@ -105,7 +114,7 @@ export class Delivery {
 
   async #giveUp(job: MailJob): Promise<null> {
     const { jobs, clock, log, metrics } = this.#parts
-    await jobs.bury(job.id, clock.now(), 'expired')
+    if (!(await jobs.bury(job.id, clock.now(), 'expired'))) return null
     metrics.countMail('dead')
     this.#record('send_failed', job, 'expired')
     log.warn({ job: job.id, kind: job.kind }, 'mail given up: it would come too late')
@@ -121,7 +130,7 @@ export class Delivery {
     }
     const waitMs = this.#nextWait(job, error)
     if (waitMs === null) {
-      await jobs.bury(job.id, clock.now(), why)
+      if (!(await jobs.bury(job.id, clock.now(), why))) return null
       metrics.countMail('dead')
       this.#record('send_failed', job, isSignIn(error) ? 'sign-in' : 'refused')
       log.error(about, 'mail given up')
@@ -147,6 +156,23 @@ export class Delivery {
     const { clock, events } = this.#parts
     const nobody = { userId: null, subjectKey: null, client: '' }
     events.record({ name, at: clock.now(), resetId, reason, ...nobody })
+  }
+}
+
+// Longer than what differs between two looks into a database, and too short for a mail to be missed.
+const overtakingMs = 2000
+
+/** Keeps jobs in the order in which they were claimed, however long each takes to become a mail. */
+class Turns {
+  #last: Promise<void> = Promise.resolve()
+
+  /** Comes when all that were taken before have passed, or have taken too long. */
+  take(): { readonly come: Promise<unknown>; readonly pass: () => void } {
+    const before = this.#last
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#last = promise
+    const late = sleep(overtakingMs, undefined, { ref: false })
+    return { come: Promise.race([before, late]), pass: resolve }
   }
 }
 
