@@ -1,8 +1,19 @@
-import { defineConfig } from 'vitest/config'
+import { existsSync } from 'node:fs'
+import { configDefaults, defineConfig } from 'vitest/config'
+
+const folders = (process.env['PATH'] ?? '').split(':')
+const hasNginx = folders.some((folder) => existsSync(`${folder}/nginx`))
+const hasMysql = Boolean(process.env['TEST_MYSQL_URL'])
 
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
+    // These need a program that no package brings: CONTRIBUTING.md tells how to have one.
+    exclude: [
+      ...configDefaults.exclude,
+      ...(hasMysql ? [] : ['**/mysql.test.ts']),
+      ...(hasNginx ? [] : ['test/nginx.test.ts']),
+    ],
     globalSetup: ['test/support/setup.ts'],
     // Two cores, and a third of the time tests wait: for a beat, a browser, a process. More would only take turns.
     maxWorkers: 3,

@@ -1,19 +1,29 @@
 import type { Config } from './config/config.ts'
+import { mysqlCounters } from './limit/mysql.ts'
 import { postgresCounters } from './limit/postgres.ts'
-import { SqlLimiter } from './limit/sql.ts'
+import { type Counters, SqlLimiter } from './limit/sql.ts'
 import { sqliteCounters } from './limit/sqlite.ts'
+import { describeUrl } from './store/driver.ts'
 import type { Engine, Place } from './store/engine.ts'
-import { describeUrl, openPostgres } from './store/postgres.ts'
+import type { Bell } from './store/mail.ts'
+import { openMysql } from './store/mysql.ts'
+import { openPostgres } from './store/postgres.ts'
+import { PostgresBell } from './store/postgres-bell.ts'
 import { limitTable, type Tables } from './store/schema.ts'
 import { openOwnSqlite, openSharedSqlite, openSiteSqlite } from './store/sqlite.ts'
 import type { Limit } from './units.ts'
 
 // Which engine a URL names: the only place that knows which there are.
 
+type StorePlace = Config['store']
+
 /** @throws {ForgotError} `ERR_FORGOT_STORE` when it cannot be opened. */
-export async function openOwnDatabase(url: string): Promise<Engine<Tables>> {
+export async function openOwnDatabase({ url, tablePrefix }: StorePlace): Promise<Engine<Tables>> {
   if (isSqlite(url)) return openOwnSqlite(url)
-  const { engine } = await openPostgres<Tables>(url, ownPlace(url))
+  const place = ownPlace(url)
+  const { engine } = isMysql(url)
+    ? await openMysql<Tables>(url, place, `${tablePrefix}turn`)
+    : await openPostgres<Tables>(url, place)
   return engine
 }
 
@@ -21,7 +31,9 @@ export async function openOwnDatabase(url: string): Promise<Engine<Tables>> {
 export async function openSiteDatabase(url: string): Promise<Engine<unknown>> {
   if (isSqlite(url)) return openSiteSqlite(url)
   const place: Place = { key: 'users.url', name: describeUrl(url), code: 'ERR_FORGOT_USERS' }
-  const { engine } = await openPostgres(url, place)
+  const { engine } = isMysql(url)
+    ? await openMysql(url, place, null)
+    : await openPostgres(url, place)
   return engine
 }
 
@@ -31,13 +43,25 @@ export async function openSiteDatabase(url: string): Promise<Engine<unknown>> {
  * @throws {ForgotError} `ERR_FORGOT_STORE` when it cannot be opened.
  */
 export async function openCounters<Act extends string>(
-  { url, tablePrefix }: Config['store'],
+  store: StorePlace,
   limits: Readonly<Record<Act, readonly Limit[]>>,
 ): Promise<SqlLimiter<Act>> {
+  return new SqlLimiter(await counters(store), limits)
+}
+
+/** What calls the couriers of other processes; `null` where the database cannot. */
+export async function openBell({ url, tablePrefix }: StorePlace): Promise<Bell | null> {
+  if (isSqlite(url) || isMysql(url)) return null
+  return PostgresBell.open(url, ownPlace(url), `${tablePrefix}mail_job`)
+}
+
+async function counters({ url, tablePrefix }: StorePlace): Promise<Counters> {
   const table = limitTable(tablePrefix)
-  if (isSqlite(url)) return new SqlLimiter(sqliteCounters(openSharedSqlite(url), table), limits)
-  const { engine, pool } = await openPostgres<unknown>(url, ownPlace(url))
-  return new SqlLimiter(postgresCounters({ engine, pool }, table), limits)
+  if (isSqlite(url)) return sqliteCounters(openSharedSqlite(url), table)
+  const place = ownPlace(url)
+  if (!isMysql(url)) return postgresCounters(await openPostgres<unknown>(url, place), table)
+  const name = decodeURIComponent(new URL(url).pathname.slice(1))
+  return mysqlCounters({ ...(await openMysql<unknown>(url, place, null)), name }, table)
 }
 
 function ownPlace(url: string): Place {
@@ -46,4 +70,8 @@ function ownPlace(url: string): Place {
 
 function isSqlite(url: string): boolean {
   return url.startsWith('sqlite:')
+}
+
+function isMysql(url: string): boolean {
+  return /^(?:mysql|mariadb):/.test(url)
 }

@@ -1,50 +1,68 @@
+import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { openOwnDatabase } from '../databases.ts'
 import { Opened } from '../opened.ts'
-import { copyStore } from '../store/copy.ts'
+import { type CopyEnd, copyStore } from '../store/copy.ts'
 import { SqlStore } from '../store/sql.ts'
 import { type Command, configOption, parse, UsageError } from './command.ts'
 
 export const command: Command = {
-  summary: 'copies everything that is open into another database',
+  summary: 'copies everything that is open into another database; gives up lost secrets',
   help: `forgot-password store copy --to <url> [--config <file>] [--prefix <prefix>]
+forgot-password store rekey [--config <file>]
 
-Copies the recoveries, mails and events of store.url into an empty database, whose tables are made. What was
+copy puts the recoveries, mails and events of store.url into an empty database, whose tables are made. What was
 mailed works there as well. Stop the servers first: what they write meanwhile would stay behind. Then set
-store.url to the new address, and start them again.
+store.url to the new address, and start them again. --prefix is the tablePrefix there; unless it is given, the
+one of the configuration.
 
---prefix is the tablePrefix there; unless it is given, the one of the configuration.
+rekey has servers start with the secrets of the configuration although others were in use: the links, codes and
+cookies that were made with those are void. Stop the servers first.
 
-  forgot-password store copy --to postgres://recovery:secret@db.site.example/recovery`,
+  forgot-password store copy --to postgres://recovery:secret@db.site.example/recovery
+  forgot-password store rekey --config /etc/forgot-password/config.yaml`,
 
   async run(args) {
     const options = { ...configOption, to: { type: 'string' }, prefix: { type: 'string' } } as const
     const { positionals, values } = parse(args, options, 1)
-    if (positionals[0] !== 'copy' || values.to === undefined) {
-      throw new UsageError('store: say "store copy --to <url>"')
-    }
+    const [what] = positionals
     const { store } = loadConfig(values.config)
-    const prefix = values.prefix ?? store.tablePrefix
-    // The address goes through the rules of the configuration, and the environment has no say in it.
-    const wanted = { store: { url: values.to, tablePrefix: prefix }, secret }
-    const target = loadConfig(wanted, { env: {} }).store
     const opened = new Opened()
     try {
-      const from = await openOwnDatabase(store.url)
-      opened.add(await SqlStore.open(from, store.tablePrefix))
-      const to = await openOwnDatabase(target.url)
-      opened.add(await SqlStore.open(to, prefix))
-      const ends = [
-        { engine: from, prefix: store.tablePrefix },
-        { engine: to, prefix },
-      ] as const
-      const count = await copyStore(...ends)
-      process.stdout.write(`${count} rows copied. Set store.url to the new address now.\n`)
+      if (what === 'copy' && values.to !== undefined) {
+        const target = targetOf(values.to, values.prefix ?? store.tablePrefix)
+        await copy(store, target, opened)
+      } else if (what === 'rekey') await rekey(store, opened)
+      else throw new UsageError('store: say "store copy --to <url>" or "store rekey"')
     } finally {
       await opened.close()
     }
   },
 }
 
-// A store has none of its own: what it holds is opened by the secret of the configuration.
-const secret = '0'.repeat(64)
+type StorePlace = Config['store']
+
+async function copy(from: StorePlace, to: StorePlace, opened: Opened): Promise<void> {
+  const count = await copyStore(await open(from, opened), await open(to, opened))
+  process.stdout.write(`${count} rows copied. Set store.url to the new address now.\n`)
+}
+
+async function rekey(store: StorePlace, opened: Opened): Promise<void> {
+  const engine = await openOwnDatabase(store)
+  const { keyMarks } = opened.add(await SqlStore.open(engine, store.tablePrefix))
+  await keyMarks.forget()
+  process.stdout.write('The secrets of the configuration are taken at the next start.\n')
+}
+
+async function open(store: StorePlace, opened: Opened): Promise<CopyEnd> {
+  const engine = await openOwnDatabase(store)
+  opened.add(await SqlStore.open(engine, store.tablePrefix))
+  return { engine, prefix: store.tablePrefix }
+}
+
+/** The address goes through the rules of the configuration, and the environment has no say in it. */
+function targetOf(url: string, tablePrefix: string): StorePlace {
+  // A store has no secret of its own: what it holds is opened by the secret of the configuration.
+  const secret = '0'.repeat(64)
+  return loadConfig({ store: { url, tablePrefix }, secret }, { env: {} }).store
+}

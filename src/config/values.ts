@@ -38,12 +38,12 @@ const hostRule = 'must be the name or address of a machine'
 export const hostName: z.ZodString = z.string(hostRule).regex(/^[\p{L}\p{N}._:-]+$/u, hostRule)
 
 const databaseRule =
-  'must be sqlite:<file>, such as sqlite:data/forgot-password.db, or postgres://user:password@host/database'
+  'must be sqlite:<file>, such as sqlite:data/forgot-password.db, postgres://user:password@host/database or mysql://user:password@host/database'
 
 /** A database; its password is never told. */
 export const databaseUrl: z.ZodString = z.string(databaseRule).refine((text) => {
   if (/^sqlite:.+/.test(text)) return true
-  return /^postgres(?:ql)?:\/\/[^/]*\/[^/]+$/.test(text) && URL.canParse(text)
+  return /^(?:postgres|postgresql|mysql|mariadb):\/\/[^/]*\/[^/]+$/.test(text) && URL.canParse(text)
 }, databaseRule)
 
 const smtpUrlRule =

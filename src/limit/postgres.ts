@@ -18,9 +18,8 @@ export function postgresCounters({ pool, engine }: SharedPostgres, tableName: st
     clearExpiredByTimeout: false,
   }
   return {
-    engine,
+    ...{ engine, tableName },
     open: (options) => new RateLimiterPostgres({ ...where, ...options }),
-    forget: (before) => pool.query(`delete from "${tableName}" where expire < $1`, [before]),
     close: () => pool.end(),
   }
 }

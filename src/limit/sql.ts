@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import { type RateLimiterAbstract, RateLimiterRes } from 'rate-limiter-flexible'
 import type { Engine } from '../store/engine.ts'
 import type { Limit, Milliseconds } from '../units.ts'
@@ -8,8 +9,8 @@ export interface Counters {
   /** Waits for other writers. */
   readonly engine: Engine<unknown>
   open(options: CounterOptions): RateLimiterAbstract
-  /** Deletes what counts no more. */
-  forget(before: number): Promise<unknown>
+  /** Its table: `key`, `points` and `expire`. */
+  readonly tableName: string
   /** The engine cannot: the library's statements have gone past it. */
   close(): Promise<void>
 }
@@ -42,7 +43,8 @@ export class SqlLimiter<Act extends string> implements Limiter<Act> {
     this.#counters = Object.fromEntries(open)
     // Should it fail, it is done the next time.
     this.#sweep = setInterval(() => {
-      this.#engine.run(() => counters.forget(Date.now())).catch(() => {})
+      const expired = sql`delete from ${sql.table(counters.tableName)} where expire < ${Date.now()}`
+      this.#engine.run((database) => expired.execute(database)).catch(() => {})
     }, sweepMs).unref()
   }
 

@@ -18,10 +18,8 @@ export function sqliteCounters({ connection, engine }: SharedSqlite, tableName: 
     ...{ tableName, tableCreated: true },
   }
   return {
-    engine,
+    ...{ engine, tableName },
     open: (options) => new RateLimiterSQLite({ ...where, ...options }),
-    forget: async (before) =>
-      connection.prepare(`delete from ${tableName} where expire < ?`).run(before),
     // The last connection that is closed in order empties the write-ahead log.
     close: async () => {
       connection.close()

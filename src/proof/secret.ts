@@ -17,6 +17,7 @@ export type Purpose =
   | 'client'
   | 'form'
   | 'revoke'
+  | 'mark'
   | 'seal'
 /** What a sealed text is for. */
 export type SealPurpose = 'flow' | 'recipient' | 'email'

@@ -29,6 +29,15 @@ export interface Claim {
   readonly isTooLateOnly: boolean
 }
 
+/** Calls the couriers of other processes, where the database can; they find their jobs without it, but later. */
+export interface Bell {
+  /** There is something to deliver. */
+  ring(): void
+  /** Has somebody called whenever it is rung. */
+  answer(called: () => void): void
+  close(): Promise<void>
+}
+
 /** The queue of mails. A job belongs to whoever claimed it until the lease runs out. */
 export interface Jobs {
   /**
@@ -48,8 +57,11 @@ export interface Jobs {
   putBack(id: string, dueAt: number): Promise<void>
   /** Puts a job back that was tried; `error` tells the owner why it failed and holds no address. */
   retry(id: string, dueAt: number, error: string): Promise<void>
-  /** Gives a job up, for the owner to see, and to try again for as long as there is something to send. */
-  bury(id: string, now: number, error: string): Promise<void>
+  /**
+   * Gives a job up, for the owner to see, and to try again for as long as there is something to send; `false`
+   * when it has ended already.
+   */
+  bury(id: string, now: number, error: string): Promise<boolean>
 }
 
 export type JobState = 'queued' | 'sending' | 'sent' | 'dropped' | 'dead'

@@ -1,33 +1,28 @@
 import { Kysely, PostgresDialect, type QueryExecutorProvider, sql } from 'kysely'
 import type { Pool } from 'pg'
-import { ForgotError } from '../errors.ts'
-import { type Dialect, Engine, type Place, unusable } from './engine.ts'
+import { loadDriver, mostConnections, patienceMs, remedyFor } from './driver.ts'
+import { type Dialect, Engine, type Place, plainColumn, unusable } from './engine.ts'
 
 export interface Postgres<Tables> {
   readonly engine: Engine<Tables>
   readonly pool: Pool
 }
 
-// A request needs one connection for some milliseconds; a thousand of them a second do with a few.
-const mostConnections = 10
-// Z13: whoever waits longer is told to come back.
-const patienceMs = 5000
-
 /**
- * Connects to a PostgreSQL database. Its driver is loaded now and not before: whoever keeps everything in
- * SQLite need not have it.
+ * Connects to a PostgreSQL database.
  *
  * @throws {ForgotError} the place's code when the driver is not installed or nobody answers.
  */
 export async function openPostgres<Tables>(url: string, place: Place): Promise<Postgres<Tables>> {
-  const { default: driver } = await load(place)
+  const driver = await loadDriver<Driver>('PostgreSQL', 'pg', place)
   const pool = new driver.Pool({
     connectionString: url,
     application_name: 'fastify-forgot-password',
     max: mostConnections,
     connectionTimeoutMillis: patienceMs,
-    statement_timeout: patienceMs,
     lock_timeout: patienceMs,
+    // It counts what is waited for locks too: were it to end first, waiting would be taken for a fault.
+    statement_timeout: patienceMs + 1000,
     idle_in_transaction_session_timeout: 2 * patienceMs,
     // A time in milliseconds is a bigint, which the driver would hand over as text.
     types: { getTypeParser: (oid, format) => parserOf(driver, oid, format) },
@@ -45,27 +40,12 @@ export async function openPostgres<Tables>(url: string, place: Place): Promise<P
     await pool.query('select 1')
   } catch (error) {
     await engine.close()
-    throw unusable(place, 'cannot be opened', error, remedy(error))
+    throw unusable(place, 'cannot be opened', error, dialect.remedy(error))
   }
   return { engine, pool }
 }
 
-/** A URL as an owner may see it in a log: without its user, its password and its options. */
-export function describeUrl(url: string): string {
-  const { protocol, host, pathname } = new URL(url)
-  return `${protocol}//${host}${pathname}`
-}
-
 type Driver = typeof import('pg')
-
-async function load({ key, code }: Place): Promise<{ default: Driver }> {
-  try {
-    return (await import('pg')) as unknown as { default: Driver }
-  } catch (cause) {
-    const message = `${key}: PostgreSQL needs the package pg: npm install pg`
-    throw new ForgotError(code, message, { cause })
-  }
-}
 
 const bigintOid = 20
 
@@ -81,19 +61,26 @@ const lostConnection =
 
 const dialect: Dialect = {
   timeType: 'bigint',
+  keyType: 'text',
+  textCast: 'text',
   tableOptions: '',
   hasRowLocks: true,
+  turns: null,
+  isMade: () => false,
+  isSame: (expression, text) => sql`${expression} = ${text}`,
+  textColumn: async (_database, _table, column) => plainColumn(column),
   judge(error) {
     const { code = '', message = '' } = error as NodeJS.ErrnoException
     // A server that restarts, or hands over to another, is back within seconds.
     if (busyCodes.test(code) || lostConnection.test(message)) return 'busy'
     return /^[0-9A-Z]{5}$/.test(code) ? 'fault' : null
   },
-  remedy,
+  remedy: (error) => remedyFor(remedies, error),
   async takeTurns(database, turns) {
     // In one order, so that two never wait for each other.
     for (const turn of turns.toSorted()) {
-      await sql`select pg_advisory_xact_lock(hashtextextended(${turn}, 0))`.execute(database)
+      const lock = sql`select pg_advisory_xact_lock(hashtextextended(${turn}, 0)), ${lessPatience}`
+      await lock.execute(database)
     }
   },
   async tables(database) {
@@ -120,6 +107,10 @@ const dialect: Dialect = {
   },
 }
 
+// Z13: who has waited for its turn waits for tables and rows only for what is left of its five seconds.
+const lessPatience = sql`set_config('lock_timeout', greatest(1,
+  ${patienceMs} - extract(epoch from clock_timestamp() - now()) * 1000)::int::text, true)`
+
 const readOnly = sql<{ value: string }>`select current_setting('transaction_read_only') as value`
 
 /** By PostgreSQL's code, or the system's. */
@@ -127,11 +118,9 @@ const remedies: readonly (readonly [RegExp, string])[] = [
   [/^28/, 'check the user and the password in its URL'],
   [/^3D000$/, 'make the database, or name another one in its URL'],
   [/^42501$/, 'grant its user what is missing'],
-  [/^(?:ECONNREFUSED|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH)$/, 'check the host and the port in its URL'],
+  [
+    /^(?:ECONNREFUSED|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH)\b/,
+    'check the host and the port in its URL',
+  ],
   [/^53/, 'let it take more connections, or make room on its disk'],
 ]
-
-function remedy(error: unknown): string | null {
-  const { code = '' } = error as NodeJS.ErrnoException
-  return remedies.find(([pattern]) => pattern.test(code))?.[1] ?? null
-}

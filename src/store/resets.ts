@@ -134,21 +134,13 @@ export class SqlResets implements Resets {
   }
 
   async revoke(id: string, now: number): Promise<void> {
+    const userId = (await this.find(id))?.userId ?? null
     await this.#engine.run((database) =>
       database
         .updateTable(this.#names.reset)
         .set({ state: 'revoked', ended_at: now })
         .where('state', '=', 'live')
-        .where((row) =>
-          row.or([
-            row('id', '=', id),
-            row(
-              'user_id',
-              '=',
-              row.selectFrom(this.#names.reset).select('user_id').where('id', '=', id),
-            ),
-          ]),
-        )
+        .where((row) => row.or([row('id', '=', id), row('user_id', '=', userId)]))
         .execute(),
     )
   }

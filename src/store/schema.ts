@@ -57,6 +57,12 @@ export interface Tables {
     told_at: number | null
     due_at: number
   }
+  key_mark: {
+    /** Stands for a secret that links and codes are made with. */
+    id: string
+    /** When a process has last said that it makes them with this one. */
+    used_at: number
+  }
 }
 
 export type ResetRow = Selectable<Tables['password_reset']>
@@ -68,6 +74,7 @@ export interface TableNames {
   readonly reset: 'password_reset'
   readonly job: 'mail_job'
   readonly audit: 'audit_event'
+  readonly key: 'key_mark'
 }
 
 export function tableNames(prefix: string): TableNames {
@@ -75,6 +82,7 @@ export function tableNames(prefix: string): TableNames {
     reset: `${prefix}password_reset` as 'password_reset',
     job: `${prefix}mail_job` as 'mail_job',
     audit: `${prefix}audit_event` as 'audit_event',
+    key: `${prefix}key_mark` as 'key_mark',
   }
 }
 

@@ -2,12 +2,13 @@ import { sql } from 'kysely'
 import { SqlAudit } from './audit.ts'
 import { type Engine, isBusy } from './engine.ts'
 import { SqlJobs } from './jobs.ts'
+import { SqlKeyMarks } from './key-marks.ts'
 import type { Jobs, MailQueue } from './mail.ts'
 import { migrate } from './migrations.ts'
 import { SqlQueue } from './queue.ts'
 import { SqlResets } from './resets.ts'
 import { type TableNames, type Tables, tableNames } from './schema.ts'
-import type { Audit, Resets, Store } from './store.ts'
+import type { Audit, KeyMarks, Resets, Store } from './store.ts'
 
 // Half a year: long enough to look into what is noticed late.
 const auditMs = 180 * 24 * 3_600_000
@@ -22,6 +23,7 @@ export class SqlStore implements Store {
   readonly jobs: Jobs
   readonly queue: MailQueue
   readonly audit: Audit
+  readonly keyMarks: KeyMarks
   readonly #engine: Engine<Tables>
   readonly #names: TableNames
 
@@ -32,6 +34,7 @@ export class SqlStore implements Store {
     this.jobs = new SqlJobs(engine, names)
     this.queue = new SqlQueue(engine, names)
     this.audit = new SqlAudit(engine, names)
+    this.keyMarks = new SqlKeyMarks(engine, names)
   }
 
   /**
@@ -102,9 +105,13 @@ export class SqlStore implements Store {
     before: number,
     count: number,
   ): Promise<number> {
-    const query = sql`delete from ${sql.table(table)} where id in
-      (select id from ${sql.table(table)} where ${sql.ref(column)} < ${before} limit ${count})`
-    const result = await this.#engine.run((database) => query.execute(database))
-    return Number(result.numAffectedRows ?? 0n)
+    const old = sql<{ id: string }>`
+      select id from ${sql.table(table)} where ${sql.ref(column)} < ${before} limit ${count}`
+    const { rows } = await this.#engine.run((database) => old.execute(database))
+    if (rows.length === 0) return 0
+    const ids = sql.join(rows.map(({ id }) => id))
+    const remove = sql`delete from ${sql.table(table)} where id in (${ids})`
+    await this.#engine.run((database) => remove.execute(database))
+    return rows.length
   }
 }

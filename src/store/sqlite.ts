@@ -1,21 +1,11 @@
 import { chmodSync, mkdirSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
-import {
-  CompiledQuery,
-  type DatabaseConnection,
-  type DialectAdapter,
-  type Driver,
-  Kysely,
-  SqliteAdapter,
-  type SqliteDatabase,
-  SqliteDialect,
-  SqliteDriver,
-  type SqliteStatement,
-  sql,
-} from 'kysely'
+import { Kysely, sql } from 'kysely'
 import { ForgotError } from '../errors.ts'
-import { Engine, type Dialect as EngineDialect, type Place, unusable } from './engine.ts'
+import { remedyFor } from './driver.ts'
+import { type Dialect, Engine, type Place, plainColumn, unusable } from './engine.ts'
+import { BlockingDialect } from './sqlite-driver.ts'
 
 /**
  * Opens the SQLite file of a `sqlite:<file>` URL for this module's own tables: the file and its folder are
@@ -76,11 +66,11 @@ function open<Tables>(
     const connection = connect(name, found !== undefined)
     // better-sqlite3 waits for a lock by stopping the whole process; the engine waits instead.
     connection.pragma('busy_timeout = 0')
-    const database = new Kysely<Tables>({ dialect: new Dialect(connection) })
+    const database = new Kysely<Tables>({ dialect: new BlockingDialect(connection) })
     return new Engine(database, dialect, place)
   } catch (error) {
     if (error instanceof ForgotError) throw error
-    throw unusable(place, 'cannot be opened', error, remedy(error))
+    throw unusable(place, 'cannot be opened', error, remedyFor(remedies, error))
   }
 }
 
@@ -105,17 +95,23 @@ function fileOf(url: string): string {
   return url.slice('sqlite:'.length)
 }
 
-const dialect: EngineDialect = {
+const dialect: Dialect = {
   timeType: 'integer',
+  keyType: 'text',
+  textCast: 'text',
   tableOptions: 'strict',
   hasRowLocks: false,
+  turns: null,
+  isMade: () => false,
+  isSame: (expression, text) => sql`${expression} = ${text}`,
+  textColumn: async (_database, _table, column) => plainColumn(column),
   // All transactions of a file go one after the other.
   async takeTurns() {},
   judge: (error) => {
     if (!(error instanceof Database.SqliteError)) return null
     return /^SQLITE_(?:BUSY|LOCKED|PROTOCOL)/.test(error.code) ? 'busy' : 'fault'
   },
-  remedy,
+  remedy: (error) => remedyFor(remedies, error),
   async tables(database) {
     const query = sql<{ name: string }>`select name from sqlite_schema
       where type in ('table', 'view') and name not like 'sqlite!_%' escape '!' order by name`
@@ -150,67 +146,3 @@ const remedies: readonly (readonly [RegExp, string])[] = [
   [/^(?:SQLITE_FULL|ENOSPC|EDQUOT)/, 'make room on its disk'],
   [/^SQLITE_BUSY/, 'try again when no other process keeps it to itself'],
 ]
-
-function remedy(error: unknown): string | null {
-  const { code = '', syscall = '' } = error as NodeJS.ErrnoException
-  return remedies.find(([pattern]) => pattern.test(`${code} ${syscall}`))?.[1] ?? null
-}
-
-/** The connection with each statement prepared once: Kysely asks for the same few again and again. */
-function cached(connection: Database.Database): SqliteDatabase {
-  const statements = new Map<string, SqliteStatement>()
-  return {
-    close: () => connection.close(),
-    prepare(text) {
-      let statement = statements.get(text)
-      if (statement === undefined) {
-        statement = connection.prepare<unknown[]>(text) as SqliteStatement
-        statements.set(text, statement)
-      }
-      return statement
-    },
-  }
-}
-
-class Dialect extends SqliteDialect {
-  readonly #connection: Database.Database
-
-  constructor(connection: Database.Database) {
-    super({ database: connection })
-    this.#connection = connection
-  }
-
-  override createDriver(): Driver {
-    return new ImmediateDriver(this.#connection)
-  }
-
-  override createAdapter(): DialectAdapter {
-    return new TransactionalAdapter()
-  }
-}
-
-/** Takes the write lock when a transaction begins: one that must upgrade later could only fail. */
-class ImmediateDriver extends SqliteDriver {
-  readonly #connection: Database.Database
-
-  constructor(connection: Database.Database) {
-    super({ database: cached(connection) })
-    this.#connection = connection
-  }
-
-  override async beginTransaction(connection: DatabaseConnection): Promise<void> {
-    await connection.executeQuery(CompiledQuery.raw('begin immediate'))
-  }
-
-  /** SQLite rolls back by itself when its disk is full: to ask again would hide that behind another error. */
-  override async rollbackTransaction(connection: DatabaseConnection): Promise<void> {
-    if (this.#connection.inTransaction) await super.rollbackTransaction(connection)
-  }
-}
-
-/** SQLite changes its schema within transactions, so an interrupted migration leaves nothing behind. */
-class TransactionalAdapter extends SqliteAdapter {
-  override get supportsTransactionalDdl(): boolean {
-    return true
-  }
-}

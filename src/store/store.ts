@@ -145,12 +145,24 @@ export interface TrailEvent extends RecoveryEvent {
   readonly id: string
 }
 
+/** Which secrets the processes of a store work with, without the secrets. */
+export interface KeyMarks {
+  /**
+   * Writes down that links are made with the first of some secrets; `false`, and nothing written, when another
+   * one was used within so many milliseconds that is not among them.
+   */
+  use(marks: Keys, now: number, withinMs: Milliseconds): Promise<boolean>
+  /** Whatever was used is no longer asked for. */
+  forget(): Promise<void>
+}
+
 /** The durable state of the module: one implementation for every SQL engine. */
 export interface Store {
   readonly audit: Audit
   readonly resets: Resets
   readonly jobs: Jobs
   readonly queue: MailQueue
+  readonly keyMarks: KeyMarks
   /**
    * Ends what has expired and deletes what ended before `before`, and events that are half a year old, at most
    * `count` rows of each kind. Whether there may be more to delete.

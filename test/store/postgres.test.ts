@@ -1,3 +1,4 @@
+import { Client } from 'pg'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openPostgres } from '../../src/store/postgres.ts'
 import type { Tables } from '../../src/store/schema.ts'
@@ -6,6 +7,7 @@ import type { Store } from '../../src/store/store.ts'
 import { hastened } from '../support/clock.ts'
 import { PostgresServer } from '../support/postgres.ts'
 import { resetRequest, storeContract } from './contract.ts'
+import { serverContract } from './shared.ts'
 
 let server: PostgresServer
 let made = 0
@@ -39,27 +41,28 @@ storeContract('PostgreSQL', () => ({
   },
 }))
 
+serverContract('PostgreSQL', {
+  newDatabase,
+  open,
+  tables: async (url) => {
+    const query =
+      "select table_name as name from information_schema.tables where table_schema = 'public'"
+    const rows = await server.query<{ name: string }>(query, [], new URL(url).pathname.slice(1))
+    return rows.map(({ name }) => name)
+  },
+  lock: async (url) => {
+    const owner = new Client({ connectionString: url })
+    await owner.connect()
+    await owner.query('begin; lock table password_reset in access exclusive mode')
+    return () => owner.end()
+  },
+  breakAll: async (url) => {
+    const kill = 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1'
+    await server.query(kill, [new URL(url).pathname.slice(1)])
+  },
+})
+
 describe('a PostgreSQL database', () => {
-  it('gets its tables from one of many processes that start together', async () => {
-    const url = await newDatabase()
-    const stores = await Promise.all(Array.from({ length: 8 }, () => open(url)))
-    await Promise.all(stores.map((store) => store.check()))
-    await Promise.all(stores.map((store) => store.close()))
-  })
-
-  it('can be shared with other tables under a prefix', async () => {
-    const url = await newDatabase()
-    const store = await open(url, 'fp_')
-    await store.resets.request(resetRequest('alice'))
-    const tables = await server.query<{ name: string }>(
-      "select table_name as name from information_schema.tables where table_schema = 'public'",
-      [],
-      new URL(url).pathname.slice(1),
-    )
-    expect(tables.filter(({ name }) => !name.startsWith('fp_'))).toEqual([])
-    await store.close()
-  })
-
   it('that is not there is named with the remedy, and without a password', async () => {
     const url = server.url('nowhere').replace('forgot@', 'forgot:hunter2@')
     const place = { key: 'store.url', name: 'there', code: 'ERR_FORGOT_STORE' } as const
@@ -80,22 +83,6 @@ describe('a PostgreSQL database', () => {
     await store.close()
   })
 
-  it('Z15 that breaks every connection in the middle of things loses and doubles nothing', async () => {
-    const url = await newDatabase()
-    const store = await open(url)
-    const database = new URL(url).pathname.slice(1)
-    const kill = 'select pg_terminate_backend(pid) from pg_stat_activity where datname = $1'
-    const killing = setInterval(() => void server.query(kill, [database]), 150)
-    const limits = [{ count: 1, windowMs: 60_000 }]
-    const people = Array.from({ length: 400 }, (_, index) => `person${index}`)
-    for (const some of chunks(people, 20)) {
-      await Promise.all(some.map((name) => store.resets.request(resetRequest(name, { limits }))))
-    }
-    clearInterval(killing)
-    expect((await store.queue.totals(0)).queued).toBe(people.length)
-    await store.close()
-  })
-
   it('Z15 that is away for longer than a request may wait has it told to come back', async () => {
     const store = await open(await newDatabase())
     await server.halt()
@@ -105,9 +92,3 @@ describe('a PostgreSQL database', () => {
     await store.close()
   })
 })
-
-function chunks<T>(all: readonly T[], size: number): T[][] {
-  return Array.from({ length: all.length / size }, (_, index) =>
-    all.slice(index * size, (index + 1) * size),
-  )
-}

@@ -1,0 +1,50 @@
+import type { Milliseconds } from '../units.ts'
+import type { Engine } from './engine.ts'
+import type { TableNames, Tables } from './schema.ts'
+import type { KeyMarks, Keys } from './store.ts'
+
+// What is written down once an hour is enough for what counts in days.
+const restMs = 3_600_000
+
+export class SqlKeyMarks implements KeyMarks {
+  readonly #engine: Engine<Tables>
+  readonly #names: TableNames
+
+  constructor(engine: Engine<Tables>, names: TableNames) {
+    this.#engine = engine
+    this.#names = names
+  }
+
+  async use(marks: Keys, now: number, withinMs: Milliseconds): Promise<boolean> {
+    const [newest] = marks
+    const { key } = this.#names
+    const used = await this.#engine.run((database) =>
+      database
+        .selectFrom(key)
+        .selectAll()
+        .where('used_at', '>', now - withinMs)
+        .execute(),
+    )
+    if (!used.every(({ id }) => marks.includes(id))) return false
+    if (used.some(({ id, used_at }) => id === newest && used_at > now - restMs)) return true
+    return this.#engine.transaction(
+      async (tables) => {
+        const others = await tables
+          .selectFrom(key)
+          .select('id')
+          .where('id', 'not in', marks)
+          .where('used_at', '>', now - withinMs)
+          .execute()
+        if (others.length > 0) return false
+        await tables.deleteFrom(key).where('id', '=', newest).execute()
+        await tables.insertInto(key).values({ id: newest, used_at: now }).execute()
+        return true
+      },
+      ['key marks'],
+    )
+  }
+
+  async forget(): Promise<void> {
+    await this.#engine.run((database) => database.deleteFrom(this.#names.key).execute())
+  }
+}
