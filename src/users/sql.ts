@@ -1,7 +1,7 @@
 import { type QueryExecutorProvider, type RawBuilder, sql } from 'kysely'
 import { foldAscii } from '../address.ts'
 import type { UserTable } from '../config/config.ts'
-import { type Engine, isBusy } from '../store/engine.ts'
+import { type Engine, isBusy, plainColumn, type TextColumn } from '../store/engine.ts'
 import type { User } from '../user.ts'
 import { explain } from './probe.ts'
 import type { Users } from './users.ts'
@@ -20,10 +20,12 @@ const nobody = sql`1 = 0`
 export class SqlUsers implements Users {
   readonly #engine: Engine<unknown>
   readonly #map: UserTable
+  #email: TextColumn
 
   private constructor(engine: Engine<unknown>, map: UserTable) {
     this.#engine = engine
     this.#map = map
+    this.#email = plainColumn(map.email)
   }
 
   /**
@@ -43,20 +45,22 @@ export class SqlUsers implements Users {
   }
 
   async findByEmail(email: string): Promise<User | null> {
-    const column = sql.ref(this.#map.email)
-    const exact = await this.#select(sql`${column} = ${email}`)
+    const exact = await this.#select(this.#email.is(email))
     if (exact.length > 0) return only(exact)
-    return only(await this.#select(sql`lower(${column}) = ${foldAscii(email)}`))
+    return only(await this.#select(this.#email.isFolded(foldAscii(email))))
   }
 
   async findById(id: string): Promise<User | null> {
-    return only(await this.#select(sql`${sql.ref(this.#map.id)} = ${id}`))
+    const rows = await this.#select(sql`${sql.ref(this.#map.id)} = ${id}`)
+    // A number that is compared with text may take "7 of 9" for 7.
+    return only(rows.filter((row) => row.id === id))
   }
 
   async setPassword(user: User, hash: string): Promise<boolean> {
-    const { id, email, password, sessions } = this.#map
-    const isUser = sql`${sql.ref(id)} = ${user.id} and ${sql.ref(email)} = ${user.email}
-      and coalesce(${sql.ref(password)}, '') = ${user.version}`
+    const { id, password, sessions } = this.#map
+    const { dialect } = this.#engine
+    const isUser = sql`${sql.ref(id)} = ${user.id} and ${this.#email.is(user.email)}
+      and ${dialect.isSame(sql`coalesce(${sql.ref(password)}, '')`, user.version)}`
     return this.#engine.transaction(async (tables) => {
       const count = await this.#writePassword(tables, hash, isUser)
       // SQLite counts nothing for a view whose trigger writes the table behind it.
@@ -88,7 +92,7 @@ export class SqlUsers implements Users {
   async #select(where: RawBuilder<unknown>): Promise<readonly Row[]> {
     const { table, id, email, password, name, locale } = this.#map
     const query = sql<Row>`
-      select cast(${sql.ref(id)} as text) as id, ${sql.ref(email)} as email, ${sql.ref(password)} as password,
+      select cast(${sql.ref(id)} as ${sql.raw(this.#engine.dialect.textCast)}) as id, ${sql.ref(email)} as email, ${sql.ref(password)} as password,
         ${name === null ? sql`null` : sql.ref(name)} as name,
         ${locale === null ? sql`null` : sql.ref(locale)} as locale
       from ${sql.table(table)} where ${where} and ${this.#condition} limit 2`
@@ -128,6 +132,10 @@ export class SqlUsers implements Users {
   async #probe(): Promise<void> {
     const { sessions } = this.#map
     await this.#select(nobody)
+    const { table, email } = this.#map
+    this.#email = await this.#engine.run((database) =>
+      this.#engine.dialect.textColumn(database, table, email),
+    )
     try {
       await this.#engine.checkWritable()
       await this.#engine.rehearse(async (tables) => {
