@@ -1,11 +1,13 @@
 import { type Clock, systemClock } from './clock.ts'
-import type { Config } from './config/config.ts'
+import type { Config, UserCollection, UserTable } from './config/config.ts'
 import { openCounters, openOwnDatabase, openSiteDatabase } from './databases.ts'
 import { openDemoUsers } from './demo/accounts.ts'
 import type { EventName } from './events.ts'
+import { KeyWatch } from './key-watch.ts'
 import type { Limiter } from './limit/limiter.ts'
 import { Locales } from './locale/locales.ts'
 import { type Log, silentLog } from './log.ts'
+import type { Metrics } from './metrics.ts'
 import type { Opened } from './opened.ts'
 import { PwnedPasswords } from './password/breached.ts'
 import { WorkerPasswords } from './password/hash.ts'
@@ -16,7 +18,9 @@ import { SqlStore } from './store/sql.ts'
 import type { Store } from './store/store.ts'
 import { Templates } from './templates.ts'
 import { type Hooks, Trail } from './trail.ts'
+import { HttpUsers } from './users/http.ts'
 import { loadUsers } from './users/module.ts'
+import { MongoUsers } from './users/mongo.ts'
 import { SqlUsers } from './users/sql.ts'
 import { TimelyUsers } from './users/timely.ts'
 import type { Users } from './users/users.ts'
@@ -34,6 +38,10 @@ export interface Overrides {
   readonly hooks?: Hooks
   /** Whether mails are delivered from here; default: they are. */
   readonly isDelivering?: boolean
+  /** Tells whoever delivers, where that is not done from here; default: its database does, if it can. */
+  readonly wake?: () => void
+  /** What counts; default: what this process does is counted by itself. */
+  readonly metrics?: Metrics
   /** Default: events are published on the diagnostics channel. */
   readonly isPublishing?: boolean
 }
@@ -42,6 +50,7 @@ export interface Overrides {
 export interface Core {
   readonly clock: Clock
   readonly keys: KeyRing
+  readonly keyWatch: KeyWatch
   readonly locales: Locales
   readonly store: Store
   readonly templates: Templates
@@ -54,7 +63,7 @@ export async function openStore(
   opened: Opened,
 ): Promise<{ readonly keys: KeyRing; readonly store: Store }> {
   const [first = keptSecret(dataDir), ...rest] = secrets
-  const engine = await openOwnDatabase(store.url)
+  const engine = await openOwnDatabase(store)
   return {
     keys: new KeyRing([first, ...rest]),
     store: opened.add(await SqlStore.open(engine, store.tablePrefix)),
@@ -70,9 +79,16 @@ export async function openCore(
   const templates = new Templates(config.templates)
   const locales = Locales.load(config.locales)
   const { keys, store } = await openStore(config, opened)
-  const users = overrides.users ? new TimelyUsers(overrides.users) : await openUsers(config, opened)
-  const { clock = systemClock } = overrides
-  return { clock, keys, locales, store, templates, users }
+  const { clock = systemClock, log = silentLog } = overrides
+  const lifeMs = retentionMs(config)
+  const isShared = !config.store.url.startsWith('sqlite:')
+  const watch = { keys, marks: store.keyMarks, clock, log, lifeMs, isShared }
+  const keyWatch = new KeyWatch(watch)
+  await keyWatch.check()
+  const users = overrides.users
+    ? new TimelyUsers(overrides.users)
+    : await openUsers(config, clock, opened)
+  return { clock, keys, keyWatch: opened.add(keyWatch), locales, store, templates, users }
 }
 
 /** Writes events to the store, and tells the host's hooks. */
@@ -95,10 +111,19 @@ export function makeWebhook(
   return new Webhook({ url, secret, audit: store.audit, clock, log })
 }
 
-async function openUsers({ users, dataDir }: Config, opened: Opened): Promise<Users> {
+async function openUsers({ users, dataDir }: Config, clock: Clock, opened: Opened): Promise<Users> {
   if (typeof users === 'string') return new TimelyUsers(await loadUsers(users))
+  if (users !== null && 'secret' in users)
+    return new TimelyUsers(await HttpUsers.open(users, clock))
+  if (users !== null && isCollection(users)) {
+    return new TimelyUsers(opened.add(await MongoUsers.open(users)))
+  }
   const table = users ?? (await openDemoUsers(dataDir))
   return opened.add(await SqlUsers.open(await openSiteDatabase(table.url), table))
+}
+
+function isCollection(users: UserTable | UserCollection): users is UserCollection {
+  return users.url.startsWith('mongodb')
 }
 
 const pwnedPasswords = 'https://api.pwnedpasswords.com/range/'
@@ -120,4 +145,9 @@ export function openLimiter({ limits, store }: Config): Promise<Limiter> {
     'bad-proof': limits.badProofs,
     'wrong-code': limits.wrongCodes,
   })
+}
+
+/** A day after its end nobody asks for a row any more, but the limits count mails as old as they reach. */
+export function retentionMs({ limits }: Config): number {
+  return Math.max(24 * 3_600_000, ...limits.perAccount.map((limit) => limit.windowMs))
 }

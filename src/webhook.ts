@@ -1,7 +1,7 @@
-import { createHmac } from 'node:crypto'
 import type { Clock } from './clock.ts'
 import { describeError, type Log } from './log.ts'
 import type { Deliverer } from './mail/courier.ts'
+import { signedHeaders } from './signature.ts'
 import type { Audit, TrailEvent } from './store/store.ts'
 import type { Milliseconds } from './units.ts'
 
@@ -81,17 +81,11 @@ export class Webhook implements Deliverer {
 
   async #post({ id, at, ...rest }: TrailEvent): Promise<void> {
     const body = JSON.stringify({ id, at: new Date(at).toISOString(), ...rest })
-    const timestamp = String(Math.floor(this.#parts.clock.now() / 1000))
-    const signed = createHmac('sha256', this.#parts.secret).update(`${id}.${timestamp}.${body}`)
-    const response = await fetch(this.#parts.url, {
+    const { clock, secret, url } = this.#parts
+    const response = await fetch(url, {
       method: 'POST',
       body,
-      headers: {
-        'content-type': 'application/json',
-        'webhook-id': id,
-        'webhook-timestamp': timestamp,
-        'webhook-signature': `v1,${signed.digest('base64')}`,
-      },
+      headers: signedHeaders({ id, at: clock.now(), body }, secret),
       signal: AbortSignal.timeout(timeoutMs),
       redirect: 'error',
     })

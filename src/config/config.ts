@@ -1,5 +1,16 @@
 import type { Limit, Milliseconds } from '../units.ts'
+import type {
+  ParsedUsers,
+  UserCollection,
+  UserCollectionInput,
+  UserEndpoint,
+  UserEndpointInput,
+  UserTable,
+  UserTableInput,
+} from './accounts.ts'
 import type { Duration, LimitText } from './values.ts'
+
+export type { UserCollection, UserEndpoint, UserTable, UserTableInput } from './accounts.ts'
 
 /** What a route does; a module's name is how an @itrocks router spells `forgot`. */
 export type RouteAction =
@@ -24,19 +35,6 @@ export interface RouteInput {
   format?: 'html' | 'json' | null
   fields?: Record<string, string>
   response?: ResponseShape | null
-}
-
-/** Where a site keeps its accounts, and what it calls their columns. */
-export interface UserTableInput {
-  url: string
-  table?: string
-  id?: string
-  email?: string
-  password?: string
-  name?: string | null
-  locale?: string | null
-  where?: string | null
-  sessions?: { table: string; user: string } | null
 }
 
 /** How a mail server is reached. */
@@ -66,7 +64,12 @@ export interface DkimInput {
 export interface ConfigInput {
   imports?: string[]
   site?: { name?: string; url?: string | null; loginUrl?: string; supportUrl?: string | null }
-  server?: { host?: string; port?: number; trustProxy?: boolean | string }
+  server?: {
+    host?: string
+    port?: number
+    processes?: number | 'auto'
+    trustProxy?: boolean | string
+  }
   routes?: Record<string, RouteAction | RouteInput>
   access?: { free?: string[] }
   secret?: string | string[] | null
@@ -112,8 +115,8 @@ export interface ConfigInput {
   }
   mail?: { retries?: Duration[]; notifyChanged?: boolean }
   store?: { url?: string; tablePrefix?: string }
-  /** A table, or the ES module that knows the accounts. */
-  users?: UserTableInput | string | null
+  /** A table, a collection or an endpoint; as text, an endpoint's address or the file of an ES module. */
+  users?: UserTableInput | UserCollectionInput | UserEndpointInput | string | null
   locales?: { default?: string; offer?: 'auto' | string[]; dir?: string | null }
   templates?: string | null
   theme?: { accent?: string; logo?: string | null; css?: string | null }
@@ -123,13 +126,18 @@ export interface ConfigInput {
 }
 
 /** A checked configuration: every key present, durations in milliseconds, limits as lists. */
-export type Parsed = Resolved<ConfigInput>
+export interface Parsed extends Omit<Resolved<ConfigInput>, 'users'> {
+  readonly users: ParsedUsers | string | null
+}
 
 /** What the module runs on: {@link Parsed} with its paths absolute and nothing left open, frozen. */
-export interface Config extends Omit<Parsed, 'imports' | 'routes' | 'secret' | 'site' | 'smtp'> {
+export interface Config
+  extends Omit<Parsed, 'imports' | 'routes' | 'secret' | 'site' | 'smtp' | 'users'> {
   readonly routes: readonly Route[]
   readonly site: Parsed['site'] & { readonly url: string }
   readonly smtp: Smtp
+  /** Where the accounts are; text is the path of an ES module. */
+  readonly users: UserTable | UserCollection | UserEndpoint | string | null
   /** The key ring: the first signs, all verify. Empty: it is kept in `secret.key` in {@link dataDir}. */
   readonly secrets: readonly string[]
   /** The folder for what is not told to lie elsewhere: the key and the mailbox. */
@@ -141,9 +149,6 @@ export interface Config extends Omit<Parsed, 'imports' | 'routes' | 'secret' | '
   /** Path of the one route that has the pages. */
   readonly route: string
 }
-
-/** The table of accounts, every key present. */
-export type UserTable = Resolved<UserTableInput>
 
 /** How mails leave. */
 export interface Smtp
@@ -174,7 +179,8 @@ export interface Route extends Omit<Resolved<RouteInput>, 'action'> {
   readonly action: 'forgot' | 'well-known'
 }
 
-type Resolved<T> = T extends LimitText | readonly LimitText[]
+/** What an input is after it was checked: nothing left out, and read. */
+export type Resolved<T> = T extends LimitText | readonly LimitText[]
   ? readonly Limit[]
   : T extends Duration
     ? Milliseconds

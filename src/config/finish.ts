@@ -2,6 +2,7 @@ import * as crypto from 'node:crypto'
 import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { isLoopback } from '../network.ts'
+import { finishUsers } from './accounts.ts'
 import type { Config, Parsed } from './config.ts'
 import type { Path } from './problems.ts'
 import { finishSmtp } from './relays.ts'
@@ -40,10 +41,7 @@ export function finish(
     routes,
     route: routes.find(hasPages)?.path ?? '',
     store: { ...parsed.store, url: absoluteUrl(parsed.store.url, folder) },
-    users:
-      typeof parsed.users === 'string'
-        ? file(['users'], parsed.users)
-        : parsed.users && { ...parsed.users, url: absoluteUrl(parsed.users.url, folder) },
+    users: finishUsers(parsed, source, { file, absolute: (url) => absoluteUrl(url, folder) }),
     templates: folderAt(['templates'], parsed.templates),
     locales: {
       ...parsed.locales,

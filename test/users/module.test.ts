@@ -64,7 +64,7 @@ describe('accounts in a module of the site’s own', () => {
       `users: there is no file ${users}`,
     )
     expect(() => loadConfig({ users: 'mongodb://x' }, { env: {} })).toThrow(
-      'users: must be a table with its keys, or an ES module such as ./my-users.mjs',
+      'users: must be a table with its keys, an https endpoint, or an ES module such as ./my-users.mjs',
     )
   })
 })
