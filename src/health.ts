@@ -38,7 +38,7 @@ export function mountHealth(app: FastifyInstance, health: Health): void {
   app.get('/metrics', async (_, reply) => {
     const totals = await store.queue.totals(clock.now()).catch(() => null)
     reply.header('cache-control', 'no-store').type('text/plain; version=0.0.4; charset=utf-8')
-    return reply.send(metrics.render(totals))
+    return reply.send(await metrics.render(totals))
   })
 }
 

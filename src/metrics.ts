@@ -16,7 +16,7 @@ export class Metrics {
   }
 
   /** @param queue `null` when the store did not answer: then there is nothing to tell of it. */
-  render(queue: QueueTotals | null): string {
+  async render(queue: QueueTotals | null): Promise<string> {
     const { sent, retried, dropped, dead } = this.#mails
     const events = [...this.#events].map(([name, count]) => [`{event="${name}"}`, count] as const)
     return [

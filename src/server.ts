@@ -3,7 +3,6 @@ import type { Socket } from 'node:net'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Config } from './config/config.ts'
 import { DemoSite } from './demo/site.ts'
-import { ForgotError } from './errors.ts'
 import { answerError, mount, mountForgot } from './fastify.ts'
 import type { Forgot } from './forgot.ts'
 import { mountHealth } from './health.ts'
@@ -11,11 +10,8 @@ import { describeRequest } from './incoming.ts'
 import { describeError } from './log.ts'
 import { LogStream } from './log-stream.ts'
 import type { Overrides } from './parts.ts'
-import { inspectOwnFiles } from './rehearsal.ts'
-import { loadAssets } from './respond/assets.ts'
 import { securityHeaders } from './security.ts'
 import { type Wired, wire } from './wire.ts'
-import { wireCourier } from './wire-courier.ts'
 
 /** Parts that take the place of those the configuration would choose. */
 export interface ServerOverrides extends Overrides {
@@ -70,73 +66,12 @@ function logger({ users, log }: Config, stream: { write(line: string): void } = 
   }
 }
 
-/**
- * Listens where the configuration says, until SIGTERM or SIGINT: then what is under way is finished.
- *
- * @throws {ForgotError} `ERR_FORGOT_LISTEN` when the port is taken or may not be opened.
- */
-export async function serve(config: Config, overrides: ServerOverrides = {}): Promise<void> {
-  const app = await createServer(config, overrides)
-  await listen(app, config.server)
-  stopOnSignals(app)
-}
+/** A server that may be told to listen. */
+export type Server = FastifyInstance
 
-/**
- * Delivers mails until SIGTERM or SIGINT, for servers that do not: no pages, and `/health`, `/ready` and
- * `/metrics` only where a port is given for them.
- *
- * @throws {ForgotError} when a database, a template or a language cannot be used, or the port not opened.
- */
-export async function serveCourier(config: Config, port: number | null): Promise<void> {
-  const app: FastifyInstance = fastify({ logger: logger(config) })
-  const { core, courier, health } = await wireCourier(config, { log: app.log })
-  const notes = await inspectOwnFiles({ config, ...core }, loadAssets(config, core.templates))
-  for (const note of notes) app.log.warn(note)
-  mountHealth(app, health)
-  app.addHook('onReady', async () => courier.start())
-  app.addHook('onClose', () => courier.stop())
-  if (port === null) await app.ready()
-  else await listen(app, { host: config.server.host, port })
-  stopOnSignals(app)
-  void health.mail.warn(app.log)
-}
-
-async function listen(app: FastifyInstance, { host, port }: { host: string; port: number }) {
-  try {
-    await app.listen({ host, port })
-  } catch (cause) {
-    await app.close()
-    throw listenError(host, port, cause as NodeJS.ErrnoException)
-  }
-}
-
-function stopOnSignals(app: FastifyInstance): void {
-  let isStopping = false
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.on(signal, () => {
-      // Told once more it goes on finishing: unheard, the signal would end it in the middle of that.
-      if (!isStopping) stop(app, signal)
-      isStopping = true
-    })
-  }
-}
-
-// Z18: ten seconds for what is under way; a mail that takes longer keeps its place in the queue.
-const stopWithinMs = 9000
-const graceMs = 900
-
-function stop(app: FastifyInstance, signal: string): void {
-  app.log.info({ signal }, 'stopping')
-  setTimeout(() => app.server.closeAllConnections(), stopWithinMs).unref()
-  // Whatever does not come to its end by then never will.
-  setTimeout(() => process.exit(1), stopWithinMs + graceMs).unref()
-  app.close().then(
-    () => process.exit(0),
-    (error: unknown) => {
-      app.log.error({ error: describeError(error) }, 'stopping failed')
-      process.exit(1)
-    },
-  )
+/** A server without pages, whose log and end are those of every other. */
+export function createBareServer(config: Config): FastifyInstance {
+  return fastify({ logger: logger(config) })
 }
 
 /**
@@ -157,18 +92,6 @@ function letGoOfConnections(app: FastifyInstance): void {
       else app.server.closeIdleConnections()
     }, 20)
     app.server.once('close', () => clearInterval(timer))
-  })
-}
-
-function listenError(host: string, port: number, cause: NodeJS.ErrnoException): ForgotError {
-  const why: Record<string, string> = {
-    EADDRINUSE: 'another program is using it: stop that, or set server.port or FORGOT_SERVER__PORT',
-    EACCES: 'this user may not open it: take a port above 1023',
-    EADDRNOTAVAIL: 'this machine does not have that address: set server.host',
-  }
-  const reason = why[cause.code ?? ''] ?? cause.message
-  return new ForgotError('ERR_FORGOT_LISTEN', `${host}:${port} cannot be listened on: ${reason}`, {
-    cause,
   })
 }
 

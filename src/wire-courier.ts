@@ -1,4 +1,5 @@
 import type { Config } from './config/config.ts'
+import { openBell } from './databases.ts'
 import type { Health } from './health.ts'
 import type { Deliverer } from './mail/courier.ts'
 import { Reachability } from './mail/mailer.ts'
@@ -54,6 +55,8 @@ export async function deliverHere(
   opened: Opened,
 ): Promise<Deliverer> {
   const courier = await makeCourier(config, overrides, core, reports, opened)
+  const bell = await openBell(config.store)
+  if (bell !== null) opened.add(bell).answer(() => courier.wake())
   return asOne([courier, makeWebhook(config, overrides, core)], opened)
 }
 

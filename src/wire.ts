@@ -1,5 +1,6 @@
 import type { Config, ResponseShape } from './config/config.ts'
 import { CourierThread, type ThreadParts } from './courier-thread.ts'
+import { openBell } from './databases.ts'
 import { Forgot } from './forgot.ts'
 import type { Health } from './health.ts'
 import { silentLog } from './log.ts'
@@ -17,6 +18,7 @@ import {
   openLimiter,
   openPasswords,
   openTrail,
+  retentionMs,
 } from './parts.ts'
 import { inspectOwnFiles } from './rehearsal.ts'
 import { type Assets, loadAssets } from './respond/assets.ts'
@@ -65,7 +67,7 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
     const passwords = opened.add(openPasswords(config, overrides))
     const mailer = opened.add(openMailer(config))
     const mail = new Reachability(mailer)
-    const metrics = new Metrics()
+    const { metrics = new Metrics() } = overrides
     const events = opened.add(openTrail(store, overrides, (name) => metrics.countEvent(name)))
     const delivery = await chooseDeliverer(config, overrides, core, { log, events, metrics })
     const pruner = new Pruner({ store, clock, log, keepMs: retentionMs(config) })
@@ -89,6 +91,7 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
       start: () => {
         delivery.start()
         pruner.start()
+        core.keyWatch.start()
         if (isDelivering) void mail.warn(log)
       },
       close: async () => {
@@ -110,14 +113,17 @@ async function chooseDeliverer(
   core: Core,
   parts: ThreadParts,
 ): Promise<Deliverer> {
-  const { clock, users, isDelivering = true } = overrides
+  const { clock, users, isDelivering = true, wake } = overrides
   const opened = new Opened()
-  if (!isDelivering) return asOne([], opened)
+  if (!isDelivering && wake !== undefined) return { ...asOne([], opened), wake }
+  if (!isDelivering) return callOthers(config, opened)
   if (clock === undefined && users === undefined) return new CourierThread(config, parts)
   return deliverHere(config, overrides, core, parts, opened)
 }
 
-/** A day after its end nobody asks for a row any more, but the limits count mails as old as they reach. */
-function retentionMs({ limits }: Config): number {
-  return Math.max(24 * 3_600_000, ...limits.perAccount.map((limit) => limit.windowMs))
+/** For a process that delivers nothing: whoever does is called. */
+async function callOthers({ store }: Config, opened: Opened): Promise<Deliverer> {
+  const bell = await openBell(store)
+  if (bell !== null) opened.add(bell)
+  return { ...asOne([], opened), wake: () => bell?.ring() }
 }

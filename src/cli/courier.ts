@@ -1,5 +1,5 @@
 import { loadConfig } from '../config/load.ts'
-import { serveCourier } from '../server.ts'
+import { serveCourier } from '../serve.ts'
 import { type Command, configOption, parse, UsageError } from './command.ts'
 
 export const command: Command = {

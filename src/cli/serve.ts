@@ -2,7 +2,8 @@ import { relative } from 'node:path'
 import type { Config } from '../config/config.ts'
 import { loadConfig } from '../config/load.ts'
 import { demoAccounts, demoPassword } from '../demo/accounts.ts'
-import { serve } from '../server.ts'
+import { isProcess, leave, processCount, processParts } from '../processes.ts'
+import { serve, serveProcesses } from '../serve.ts'
 import { type Command, configOption, parse } from './command.ts'
 
 export const command: Command = {
@@ -20,7 +21,11 @@ With --no-courier it delivers no mails: "forgot-password courier" does, in a pro
   async run(args) {
     const { values } = parse(args, { ...configOption, 'no-courier': { type: 'boolean' } })
     const config = loadConfig(values.config)
-    await serve(config, { isDelivering: values['no-courier'] !== true })
+    const isDelivering = values['no-courier'] !== true
+    const count = processCount(config)
+    if (isProcess()) return serve(config, processParts()).catch(leave)
+    if (count > 1) await serveProcesses(config, count, { isDelivering })
+    else await serve(config, { isDelivering })
     process.stdout.write(config.users === null ? demoGreeting(config) : greeting(config))
   },
 }
