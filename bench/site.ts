@@ -35,6 +35,7 @@ export class BenchSite {
   readonly #folder: string
   readonly #mail: Server
   #process: ChildProcess | null = null
+  readonly #others: ChildProcess[] = []
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 })
 
   private constructor(url: string, folder: string, mail: Server) {
@@ -43,7 +44,10 @@ export class BenchSite {
     this.#mail = mail
   }
 
-  static async start(accounts: number, config: object = {}): Promise<BenchSite> {
+  static async start(
+    accounts: number,
+    config: { readonly server?: object; readonly [section: string]: object | undefined } = {},
+  ): Promise<BenchSite> {
     const folder = mkdtempSync(join(tmpdir(), 'forgot-bench-'))
     const database = new Database(join(folder, 'site.db'))
     database.exec('create table users (id integer primary key, email text unique, password text)')
@@ -60,13 +64,13 @@ export class BenchSite {
       join(folder, 'config.yaml'),
       stringify({
         site: { name: 'Bench', url },
-        server: { port },
         secret,
         limits: { perAccount: 'off', perClient: 'off', badProofs: 'off' },
         smtp: { host: '127.0.0.1', port: (mail.address() as AddressInfo).port },
         users: { url: 'sqlite:site.db' },
         log: { level: 'error' },
         ...config,
+        server: { port, ...config.server },
       }),
     )
     const site = new BenchSite(url, folder, mail)
@@ -76,14 +80,34 @@ export class BenchSite {
 
   /** Starts the server, again if it was killed: on the same files. */
   async run(): Promise<void> {
-    const main = new URL('../dist/cli/main.js', import.meta.url).pathname
-    const args = [main, 'serve', '--config', join(this.#folder, 'config.yaml')]
-    this.#process = spawn(process.execPath, args, { stdio: 'ignore' })
+    this.#process = this.#spawn()
     while ((await this.send('GET', '/health').catch(() => 0)) !== 200) await sleep(20)
   }
 
+  /** Starts one more server on the same files, at a port of its own; its URL. */
+  async runAnother(): Promise<string> {
+    const port = await freePort()
+    this.#others.push(this.#spawn({ FORGOT_SERVER__PORT: String(port) }))
+    const url = `http://127.0.0.1:${port}`
+    while ((await this.send('GET', '/health', null, url).catch(() => 0)) !== 200) await sleep(20)
+    return url
+  }
+
+  #spawn(env: Record<string, string> = {}): ChildProcess {
+    const main = new URL('../dist/cli/main.js', import.meta.url).pathname
+    const args = [main, 'serve', '--config', join(this.#folder, 'config.yaml')]
+    return spawn(process.execPath, args, { stdio: 'ignore', env: { ...process.env, ...env } })
+  }
+
   kill(): void {
-    this.#process?.kill('SIGKILL')
+    for (const each of [this.#process, ...this.#others]) each?.kill('SIGKILL')
+  }
+
+  /** The server's processes. */
+  get pids(): readonly number[] {
+    const pid = this.#process?.pid ?? 0
+    const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    return [pid, ...children.trim().split(' ').filter(Boolean).map(Number)]
   }
 
   /** The server's memory, in MiB. */
@@ -100,11 +124,16 @@ export class BenchSite {
   }
 
   /** One request; its status. */
-  send(method: string, path: string, form: Record<string, string> | null = null): Promise<number> {
+  send(
+    method: string,
+    path: string,
+    form: Record<string, string> | null = null,
+    url: string = this.url,
+  ): Promise<number> {
     const body = form === null ? '' : new URLSearchParams(form).toString()
     return new Promise((resolve, reject) => {
       const sent = request(
-        `${this.url}${path}`,
+        `${url}${path}`,
         {
           method,
           agent: this.#agent,

@@ -101,7 +101,7 @@ describe('a code', () => {
     expect(pages.filter((page) => page.reason === 'code-wrong')).toHaveLength(4)
     expect(pages.filter((page) => page.reason === 'code-locked')).toHaveLength(95)
     expect((await visitor.post(route, { code })).reason).toBe('code-locked')
-    expect(site.rows('select code_tries, tries from password_reset')).toEqual([
+    expect(await site.rows('select code_tries, tries from password_reset')).toEqual([
       { code_tries: 5, tries: 5 },
     ])
     expect((await site.reset(linkIn(mail))).status).toBe(303)
@@ -187,12 +187,12 @@ it('alone is given up once it has ended, and the owner is told', async () => {
   await site.smtp.stop()
   await site.visitor().post(route, { email: alice.email })
   await eventually(
-    () => site.rows('select * from mail_job where last_error is not null').length > 0,
+    async () => (await site.rows('select * from mail_job where last_error is not null')).length > 0,
   )
   site.clock.move(minutes(11))
   await eventually(() => site.logLines.some((line) => line.includes('it would come too late')))
   await site.smtp.listen()
-  expect(site.rows("select * from mail_job where state = 'dead'")).toHaveLength(1)
+  expect(await site.rows("select * from mail_job where state = 'dead'")).toHaveLength(1)
   expect(site.smtp.mails).toEqual([])
 })
 

@@ -45,7 +45,7 @@ describe('a courier of its own', () => {
   it('delivers what servers with --no-courier have queued', async () => {
     await serve('--no-courier')
     await site.visitor().post(route, { email: alice.email })
-    expect(site.rows('select state, attempts from mail_job')).toEqual([
+    expect(await site.rows('select state, attempts from mail_job')).toEqual([
       { state: 'queued', attempts: 0 },
     ])
     const port = await freePort()
@@ -69,7 +69,9 @@ describe('a courier of its own', () => {
     for (const { email } of [alice, bob]) await site.visitor().post(route, { email })
     await site.smtp.to(alice.email)
     await site.smtp.to(bob.email)
-    await eventually(() => site.rows("select 1 from mail_job where state <> 'sent'").length === 0)
+    await eventually(
+      async () => (await site.rows("select 1 from mail_job where state <> 'sent'")).length === 0,
+    )
     expect(site.smtp.mails).toHaveLength(2)
   })
 

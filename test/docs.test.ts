@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import Database from 'better-sqlite3'
 import { describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
+import { parse, stringify } from 'yaml'
 import type { Config } from '../src/config/config.ts'
 import { keyNamesAt } from '../src/config/keys.ts'
 import { loadConfig } from '../src/config/load.ts'
@@ -23,13 +23,18 @@ const documents = [
   'docs/events.md',
   'docs/json.md',
   'docs/mail.md',
+  'docs/scale.md',
   'docs/templates.md',
+  'docs/users.md',
 ]
 const env = {
   RECOVERY_SECRET: 'x'.repeat(32),
+  OLD_RECOVERY_SECRET: 'y'.repeat(32),
   HOOK_SECRET: 'x'.repeat(32),
   SMTP_PASS: 'x',
   STORE_PASS: 'x',
+  USERS_PASS: 'x',
+  USERS_SECRET: 'x'.repeat(32),
 }
 
 const signingKey = generateKeyPairSync('rsa', { modulusLength: 2048 })
@@ -64,7 +69,11 @@ const [complete = '', ...fragments] = blocksOfAll('yaml')
 function loadFragment(fragment: string): Config {
   return inFolder((folder) => {
     const codes = 'recovery: { methods: [link, code] }'
-    writeFileSync(join(folder, 'complete.yaml'), `${complete}\n${codes}\n`)
+    const { users, ...others } = parse(complete)
+    // Accounts of another kind have other keys.
+    const base = Object.hasOwn(parse(fragment), 'users') ? others : { ...others, users }
+    writeFileSync(join(folder, 'complete.yaml'), `${stringify(base)}\n${codes}\n`)
+    writeFileSync(join(folder, 'my-users.mjs'), '')
     const file = join(folder, 'config.yaml')
     writeFileSync(file, `imports: [complete.yaml]\n${fragment}`)
     writeFileSync(join(folder, 'dkim.pem'), signingKey)

@@ -68,12 +68,15 @@ const hash = (column: string, table: string) =>
 
 it('are all tried here', () => {
   expect(readdirSync('examples').sort()).toEqual([
+    // In test/deploy.test.ts and nginx.test.ts.
+    'deploy',
     'hashed-token',
     'itrocks',
     'otp-reference',
     'otp-simple',
     'sealed-email',
-    // In test/users/module.test.ts.
+    // In test/users/http.test.ts and module.test.ts.
+    'users-endpoint',
     'users-module',
   ])
 })

@@ -54,7 +54,7 @@ it('asks again for what is no address, with what was typed', async () => {
   const wrong = await site.visitor().post(route, { email: '"><b>x' })
   expect([wrong.status, wrong.step, wrong.reason]).toEqual([400, 'form', 'email-invalid'])
   expect(wrong.body).toContain('value="&quot;&gt;&lt;b&gt;x"')
-  expect(site.rows('select * from mail_job')).toEqual([])
+  expect(await site.rows('select * from mail_job')).toEqual([])
 })
 
 describe('a link', () => {

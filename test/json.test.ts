@@ -159,7 +159,7 @@ describe('a body', () => {
   it('is refused when a key stands twice in it, at whatever depth', async () => {
     const page = await client.json(route, '{"email":"alice@site.example","x":{"a":1,"a":2}}')
     expect([page.status, page.json['reason']]).toEqual([400, 'bad-request'])
-    expect(site.rows('select * from mail_job')).toEqual([])
+    expect(await site.rows('select * from mail_job')).toEqual([])
   })
 
   it('may name things inside of texts twice', async () => {

@@ -60,15 +60,31 @@ const rules: Readonly<Record<string, Rule>> = {
   proof: { imports: [...leaves, ...ports] },
   store: { imports: [...leaves, ...ports], packages: ['kysely'] },
   'store/sqlite': { imports: ['errors'], packages: ['better-sqlite3', 'kysely'] },
+  'store/sqlite-driver': { imports: [], packages: ['better-sqlite3', 'kysely'] },
   'store/postgres': { imports: ['errors'], packages: ['kysely', 'pg'] },
+  'store/postgres-bell': { imports: ['errors'], packages: ['pg'] },
+  'store/mysql': { imports: ['errors'], packages: ['kysely', 'mysql2'] },
+  'store/mysql-pool': { imports: ['errors'], packages: ['kysely', 'mysql2'] },
   users: { imports: [...leaves, ...ports] },
+  signature: { imports: ['units'] },
+  'users/answer': { imports: ['user'], packages: ['zod'] },
+  'users/endpoint': { imports: [...leaves, ...ports, 'signature'] },
+  ...Object.fromEntries(
+    ['users/mongo', 'users/mongo-connect', 'users/mongo-id', 'users/mongo-probe'].map((file) => [
+      file,
+      { imports: [...leaves, ...ports], packages: ['mongodb'] },
+    ]),
+  ),
   'users/sql': { imports: [...leaves, ...ports, 'store/engine'], packages: ['kysely'] },
   'users/probe': { imports: [...leaves, ...ports, 'store/engine'], packages: ['kysely'] },
   limit: { imports: [...leaves, ...ports] },
   ...Object.fromEntries(
-    ['limit/postgres', 'limit/sql', 'limit/sqlite'].map((file) => [
+    ['limit/mysql', 'limit/postgres', 'limit/sql', 'limit/sqlite'].map((file) => [
       file,
-      { imports: [...leaves, ...ports, 'store/engine'], packages: ['rate-limiter-flexible'] },
+      {
+        imports: [...leaves, ...ports, 'store/engine'],
+        packages: ['kysely', 'rate-limiter-flexible'],
+      },
     ]),
   ),
   password: { imports: [...leaves, ...ports], packages: ['bcryptjs'] },
@@ -144,16 +160,22 @@ const rules: Readonly<Record<string, Rule>> = {
       'wire-courier',
     ],
   },
+  'key-watch': { imports: ['clock', 'errors', 'log', 'proof/secret', 'store/store', 'units'] },
+  // Starts this program anew, and speaks with it.
+  processes: {
+    imports: ['config/config', 'errors', 'events', 'log', 'metrics', 'parts', 'store/mail'],
+  },
   metrics: { imports: ['events', 'mail/delivery', 'store/mail'] },
   health: {
     imports: ['clock', 'config/config', 'mail/mailer', 'metrics', 'store/store'],
     packages: ['fastify'],
   },
-  webhook: { imports: ['clock', 'log', 'mail/courier', 'store/store', 'units'] },
+  webhook: { imports: ['clock', 'log', 'mail/courier', 'signature', 'store/store', 'units'] },
   trail: { imports: ['events', 'log', 'store/store'] },
   itrocks: { imports: ['*'] },
   fastify: { imports: ['*'], packages: ['@fastify/formbody', '@fastify/view', 'fastify'] },
   server: { imports: ['*'], packages: ['fastify'] },
+  serve: { imports: ['*'] },
   cli: { imports: ['*'] },
   index: { imports: ['*'] },
 }
@@ -165,7 +187,9 @@ const edges = [
   'courier-worker',
   'fastify',
   'itrocks',
+  'processes',
   'server',
+  'serve',
   'cli',
   'index',
 ]
@@ -224,13 +248,18 @@ it('keeps Fastify at the edge, and every implementation behind wire.ts and parts
     [...new Set(all.filter((each) => each.target === target).map((each) => each.file))].sort()
   expect(users('npm:fastify')).toEqual(['fastify', 'health', 'server'])
   for (const implementation of [
+    'limit/mysql',
     'limit/postgres',
     'limit/sqlite',
     'mail/sendmail',
     'mail/smtp',
     'password/hash',
+    'store/mysql',
     'store/postgres',
+    'store/postgres-bell',
     'store/sqlite',
+    'users/http',
+    'users/mongo',
     'users/sql',
   ]) {
     const [only, ...others] = users(implementation)

@@ -16,7 +16,7 @@ it('counts a client’s requests, and says in words and in seconds how long to w
   const seconds = Number(page.headers.get('retry-after'))
   expect(seconds).toBeGreaterThan(590)
   expect(seconds).toBeLessThanOrEqual(600)
-  expect(site.rows('select * from mail_job')).toHaveLength(2)
+  expect(await site.rows('select * from mail_job')).toHaveLength(2)
 })
 
 it('goes on counting after a restart', async () => {

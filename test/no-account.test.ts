@@ -13,8 +13,8 @@ afterEach(() => site.stop())
 
 const ask = (email: string, lang = 'en') => site.visitor().post(route, { email, lang })
 const settled = () =>
-  eventually(() => {
-    const open = site.rows("select 1 from mail_job where state in ('queued', 'sending')")
+  eventually(async () => {
+    const open = await site.rows("select 1 from mail_job where state in ('queued', 'sending')")
     return open.length === 0
   })
 
@@ -62,7 +62,7 @@ it('grants no more mails to one than to an address with an account', async () =>
     await settled()
     site.clock.move(minutes(1))
   }
-  const granted = site.rows<{ subject_key: string; count: number }>(
+  const granted = await site.rows<{ subject_key: string; count: number }>(
     'select subject_key, count(*) as count from mail_job group by subject_key',
   )
   expect(granted.map((row) => row.count)).toEqual([3, 3])

@@ -79,7 +79,9 @@ it('ends nothing for anybody else', async () => {
   const url = revokeUrlIn(await ask())
   const token = new URL(url).searchParams.get('revoke') ?? ''
   const [id = '', mac = ''] = token.split('.')
-  const [otherId] = site.rows<{ id: string }>("select id from password_reset where user_id = '2'")
+  const [otherId] = await site.rows<{ id: string }>(
+    "select id from password_reset where user_id = '2'",
+  )
   for (const revoke of ['', 'x', mac, `${id}.${mac}x`, `${otherId?.id}.${mac}`, `${id}.${id}`]) {
     const page = await site.visitor().post(route, { revoke })
     expect([page.status, page.reason]).toEqual([404, 'link-invalid'])

@@ -4,10 +4,11 @@ import { loadConfig } from '../src/config/load.ts'
 import { type Wired, wire } from '../src/wire.ts'
 import { TestClock } from './support/clock.ts'
 import { accounts, route, Site } from './support/site.ts'
+import { inFile } from './support/store.ts'
 
 let site: Site
 beforeEach(async () => {
-  site = await Site.start()
+  site = await Site.start({ store: inFile })
 })
 afterEach(() => site.stop())
 

@@ -1,7 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
-import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ForgotError } from '../src/errors.ts'
 import { hastened } from './support/clock.ts'
@@ -126,8 +125,7 @@ describe('health', () => {
 
 describe('when something breaks', () => {
   it('a held database is told as such, with when to come back, and nothing is lost', async () => {
-    const other = new Database(site.storeFile)
-    other.exec('begin immediate')
+    const release = await site.store.hold()
     const asked = site.visitor().post(route, { email: alice.email })
     const page = await hastened(asked)
     expect([page.status, page.reason, page.headers.get('retry-after')]).toEqual([
@@ -135,8 +133,7 @@ describe('when something breaks', () => {
       'unavailable',
       '5',
     ])
-    other.exec('commit')
-    other.close()
+    await release()
     await site.mailedLink(alice.email)
   })
 

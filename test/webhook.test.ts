@@ -52,6 +52,11 @@ afterEach(async () => {
   await site.stop()
 })
 
+/** Resolves when so many events are in the trail: that a mail is sent is written down after it has arrived. */
+async function written(count: number): Promise<void> {
+  await eventually(async () => (await site.rows('select * from audit_event')).length === count)
+}
+
 it('tells the endpoint each event, signed, without an address', async () => {
   await listen()
   await site.visitor().post(route, { email: alice.email })
@@ -70,8 +75,10 @@ it('tells the endpoint each event, signed, without an address', async () => {
 })
 
 it('tells them once and in their order after the endpoint was away, and the server was started again', async () => {
-  await site.reset(await site.mailedLink(alice.email))
-  await site.smtp.to(alice.email, 2)
+  const link = await site.mailedLink(alice.email)
+  await written(2)
+  await site.reset(link)
+  await written(5)
   await eventually(() => site.logLines.some((line) => line.includes('the webhook has failed')))
   await site.server?.close()
   await listen()
@@ -101,11 +108,11 @@ it.each([500, 404, 302])(
 
 it('does not come with yesterday’s news', async () => {
   await site.visitor().post(route, { email: alice.email })
-  // That it is sent is written down after it has arrived.
-  await eventually(() => site.rows('select * from audit_event').length === 2)
+  await written(2)
   site.clock.move(hours(25))
   await listen()
   await site.visitor().post(route, { email: 'nobody@site.example' })
   await eventually(() => calls.length === 1)
-  expect(site.rows('select * from audit_event where told_at is null')).toHaveLength(2)
+  const untold = () => site.rows('select * from audit_event where told_at is null')
+  await expect.poll(untold).toHaveLength(2)
 })

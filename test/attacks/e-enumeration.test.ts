@@ -206,8 +206,9 @@ describe('E5', () => {
     const mails = await watchMail(site())
     await site().smtp.stop()
     const failed = "select 1 from mail_job where state = 'queued' and last_error is not null"
+    // Once one of them has found it away, the others need not meet that themselves.
     const answers = await dialogues(known, () =>
-      eventually(() => site().rows(failed).length >= formats.length),
+      eventually(async () => (await site().rows(failed)).length > 0),
     )
     await site().smtp.listen()
     expect(answers).toEqual(unknown)
@@ -217,13 +218,13 @@ describe('E5', () => {
 
   /** Lets time go by until what was not refused for good is mailed. */
   async function mailTheRest(): Promise<void> {
-    const count = (state: string) =>
-      site().rows(`select 1 from mail_job where state = '${state}'`).length
-    await eventually(() => {
+    const count = async (state: string) =>
+      (await site().rows(`select 1 from mail_job where state = '${state}'`)).length
+    await eventually(async () => {
       // A mail that takes a minute by this clock would be taken for one that was lost.
-      if (count('sending') > 0) return false
+      if ((await count('sending')) > 0) return false
       site().clock.move(seconds(1))
-      return count('queued') + count('sending') === 0
+      return (await count('queued')) + (await count('sending')) === 0
     })
   }
 })

@@ -52,7 +52,7 @@ it.each(formats)(
         expect(pages[0].status).toBe(granted)
         expect(said(pages[0], known)).toEqual(said(pages[1], unknown))
         await settled(site)
-        const counts = jobsByAddress()
+        const counts = await jobsByAddress()
         expect(counts).toEqual([counts[0], counts[0]])
         mailed = counts[0] ?? 0
         site.clock.move(everyMs)
@@ -179,9 +179,9 @@ it('F10 hashes in two threads at most, and answers others meanwhile', async () =
 })
 
 /** How many mails were granted to each of the addresses that were asked for. */
-function jobsByAddress(): number[] {
+async function jobsByAddress(): Promise<number[]> {
   const sql = "select count(*) as count from mail_job where kind = 'recovery' group by subject_key"
-  return site.rows<{ count: number }>(sql).map(({ count }) => count)
+  return (await site.rows<{ count: number }>(sql)).map(({ count }) => count)
 }
 
 /** What an answer tells, but for the address that was typed and the reference. */

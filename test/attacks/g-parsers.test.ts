@@ -171,14 +171,14 @@ describe.each(formats)('by $name', ({ post, changed, granted }) => {
       const visitor = own.visitor()
       expect((await post(visitor, { ...assigned, email })).status).toBe(granted)
       const token = await mailedToken(own, email)
-      const [row] = own.rows<{ created_at: number; expires_at: number }>(
+      const [row] = await own.rows<{ created_at: number; expires_at: number }>(
         'select created_at, expires_at from password_reset',
       )
       expect((row?.expires_at ?? 0) - (row?.created_at ?? 0)).toBe(3_600_000)
       const page = await post(visitor, { ...assigned, token, password: newPassword })
       expect(page.status).toBe(changed)
       expect(withoutHash()).toEqual(before.map((each) => ({ ...each, pw_hash: true })))
-      expect(own.rows("select 1 from password_reset where state = 'live'")).toEqual([])
+      expect(await own.rows("select 1 from password_reset where state = 'live'")).toEqual([])
     } finally {
       await own.stop()
     }

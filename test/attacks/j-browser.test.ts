@@ -79,7 +79,7 @@ it('J1 a form from elsewhere is refused, cookie and token or not', async () => {
       }
     }
   })
-  expect(site.rows('select 1 from password_reset where tries > 0')).toEqual([])
+  expect(await site.rows('select 1 from password_reset where tries > 0')).toEqual([])
   expect((await visitor.post(route, { password: newPassword, csrf })).status).toBe(303)
 })
 

@@ -1,9 +1,9 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import type { ConfigInput } from '../../src/config/config.ts'
 import { hours, minutes } from '../support/clock.ts'
 import { accounts, newPassword, oldPassword, route, Site } from '../support/site.ts'
 import { codeIn, linkIn } from '../support/smtp.ts'
+import { inFile } from '../support/store.ts'
 import { eventually } from '../support/wait.ts'
 import { bytesOf, raw } from './raw.ts'
 import { endWithOrdinaryReset, formats, newAccount, newAddress, settled } from './support.ts'
@@ -100,45 +100,43 @@ describe.each(['used', 'never used'])('a day after a link that was %s has ended'
   it('M4 its rows are gone, and no sooner', async () => {
     site = await startImpatiently()
     await ask(end)
-    const before = rows()
+    const before = await rows()
     expect(before).toBeGreaterThanOrEqual(4)
     site.clock.move(hours(23))
     await new Promise((resolve) => setTimeout(resolve, 100))
-    expect(rows()).toBe(before)
+    expect(await rows()).toBe(before)
     site.clock.move(hours(2))
     await expect.poll(rows).toBe(0)
   })
 
   it('M4 no file of the store holds any of it, the log of its writes included', async () => {
-    site = await startImpatiently()
+    site = await startImpatiently({ store: inFile })
     await ask(end)
-    const traces = site
-      .rows<Record<string, string | null>>(
+    const traces = (
+      await site.rows<Record<string, string | null>>(
         `select token_hash, reference, account_mark, mail_job.id
         from password_reset join mail_job on reset_id = password_reset.id`,
       )
-      .flatMap((row) => Object.values(row).filter((value) => value !== null))
+    ).flatMap((row) => Object.values(row).filter((value) => value !== null))
     expect(traces.length).toBeGreaterThanOrEqual(14)
     site.clock.move(hours(25))
     await expect.poll(rows).toBe(0)
-    const left = () =>
-      readdirSync(site.folder).filter((name) => {
-        if (!name.startsWith('store.db')) return false
-        const bytes = readFileSync(join(site.folder, name))
-        return traces.some((trace) => bytes.includes(trace))
-      })
+    const left = async () => {
+      const dump = await site.store.dump()
+      return traces.filter((trace) => dump.includes(trace))
+    }
     await expect.poll(left).toEqual([])
   })
 })
 
 /** A site that deletes what is old not once a minute but at once: no test's clock moves its timer. */
-async function startImpatiently(): Promise<Site> {
+async function startImpatiently(config: ConfigInput = {}): Promise<Site> {
   const { setInterval } = globalThis
   const timer = vi.spyOn(globalThis, 'setInterval')
   const impatient = (work: () => void, ms: number) => setInterval(work, ms === minutes(1) ? 20 : ms)
   timer.mockImplementation(impatient as typeof globalThis.setInterval)
   try {
-    return await Site.start({ recovery: { methods: ['link', 'code'] } })
+    return await Site.start({ recovery: { methods: ['link', 'code'] }, ...config })
   } finally {
     timer.mockRestore()
   }
@@ -159,6 +157,6 @@ async function ask(end: string): Promise<void> {
 }
 
 /** How many rows there are of recoveries and their mails. */
-function rows(): number {
-  return site.rows('select id from password_reset union all select id from mail_job').length
+async function rows(): Promise<number> {
+  return (await site.rows('select id from password_reset union all select id from mail_job')).length
 }

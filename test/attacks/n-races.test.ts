@@ -96,7 +96,7 @@ describe.each(formats)('by $name', (format) => {
       .prepare('select member_no from members where mail = ?')
       .pluck()
       .all(email)
-    const live = site.rows<{ user_id: string }>(
+    const live = await site.rows<{ user_id: string }>(
       "select user_id from password_reset where state = 'live'",
     )
     expect(live.filter(({ user_id }) => user_id === String(member))).toHaveLength(1)

@@ -71,7 +71,9 @@ export async function mailedToken(site: Site, email: string): Promise<string> {
 
 /** Resolves when no mail is owed: a clock that goes on meanwhile would have one sent twice, or too late. */
 export async function settled(site: Site): Promise<void> {
-  await eventually(() => site.rows('select 1 from mail_job where ended_at is null').length === 0)
+  await eventually(
+    async () => (await site.rows('select 1 from mail_job where ended_at is null')).length === 0,
+  )
 }
 
 /** The mails from now on, read when the courier has nothing left to do: what is not there never comes. */
@@ -86,15 +88,15 @@ export async function watchMail(site: Site): Promise<() => Promise<Received[]>> 
 
 /** Does something that must change neither an account, a session, a recovery nor what is to be mailed. */
 export async function unchanged<T>(site: Site, work: () => Promise<T>): Promise<T> {
-  const held = () => ({
+  const held = async () => ({
     members: site.database.prepare('select * from members order by member_no').all(),
     logins: site.database.prepare('select * from logins order by token').all(),
-    resets: site.rows('select id, state, expires_at from password_reset order by id'),
-    jobs: site.rows('select id from mail_job order by id'),
+    resets: await site.rows('select id, state, expires_at from password_reset order by id'),
+    jobs: await site.rows('select id from mail_job order by id'),
   })
-  const before = held()
+  const before = await held()
   const result = await work()
-  expect(held()).toEqual(before)
+  expect(await held()).toEqual(before)
   return result
 }
 

@@ -42,13 +42,17 @@ async function mail(action: string, ...args: string[]) {
 async function refusedFor(email: string): Promise<void> {
   site.smtp.refusals.push({ code: 550, at: 'rcpt' })
   await site.visitor().post(route, { email })
-  await eventually(() => site.rows("select 1 from mail_job where state = 'dead'").length > 0)
+  await eventually(
+    async () => (await site.rows("select 1 from mail_job where state = 'dead'")).length > 0,
+  )
 }
 
 describe('mail list', () => {
   it('says so when nothing is owed', async () => {
     await site.mailedLink(alice.email)
-    await eventually(() => site.rows("select 1 from mail_job where state = 'sent'").length > 0)
+    await eventually(
+      async () => (await site.rows("select 1 from mail_job where state = 'sent'")).length > 0,
+    )
     expect(await mail('list')).toMatchObject({ code: 0, output: 'There is none.\n' })
   })
 
@@ -77,7 +81,7 @@ describe('mail list', () => {
 describe('mail show', () => {
   it('tells all of one mail, by its reference in any spelling or the beginning of its id', async () => {
     await refusedFor(bob.email)
-    const [{ id, reference } = { id: '', reference: '' }] = site.rows<{
+    const [{ id, reference } = { id: '', reference: '' }] = await site.rows<{
       id: string
       reference: string
     }>(
@@ -121,7 +125,7 @@ describe('mail retry', () => {
 it('mail drop ends a mail: its address is gone, and it cannot be tried again', async () => {
   await refusedFor(alice.email)
   expect((await mail('drop', '--dead')).output).toContain('recovery: dropped')
-  expect(site.rows('select state, sealed_address from mail_job')).toEqual([
+  expect(await site.rows('select state, sealed_address from mail_job')).toEqual([
     { state: 'dropped', sealed_address: null },
   ])
   expect((await mail('retry', '--dead')).output).toBe('There is none.\n')

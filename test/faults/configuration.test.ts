@@ -65,11 +65,11 @@ describe('a secret that is replaced', () => {
       [410, 'page-expired'],
       [404, 'link-invalid'],
     ])
-    await eventually(() => {
+    await eventually(async () => {
       site.clock.move(20)
-      return site.rows('select 1 from mail_job where ended_at is null').length === 0
+      return (await site.rows('select 1 from mail_job where ended_at is null')).length === 0
     })
-    expect(site.rows("select 1 from mail_job where state = 'dead'")).not.toEqual([])
+    expect(await site.rows("select 1 from mail_job where state = 'dead'")).not.toEqual([])
     expect(site.smtp.mails.filter(({ recipients }) => recipients.includes(late))).toEqual([])
     expect(site.hasPassword(late, oldPassword)).toBe(true)
     await expectInvariants(site)

@@ -35,7 +35,8 @@ function send({
   return visitor.post(route, fields).catch(() => null)
 }
 
-const spent = () => site.rows("select 1 from password_reset where state = 'used'").length
+const spent = async () =>
+  (await site.rows("select 1 from password_reset where state = 'used'")).length
 const sessions = () => site.database.prepare('select count(*) from logins').pluck().get()
 /** After the time that a process has to write the password, which it is given once more. */
 async function recoverLater(): Promise<void> {
@@ -55,7 +56,7 @@ describe('a process that is killed between spending a link and writing the passw
     // The user table is held, so that the process can do the one and not the other.
     site.database.exec('begin immediate')
     const answers = [patient, impatient].map(send)
-    await eventually(() => spent() === 2)
+    await eventually(async () => (await spent()) === 2)
     await served.kill()
     site.database.exec('commit')
     expect(await Promise.all(answers)).toEqual([null, null])
@@ -67,7 +68,7 @@ describe('a process that is killed between spending a link and writing the passw
     again = await site.mailedLink(impatient.email)
     site.clock.move(seconds(40))
     const dropped = "select 1 from mail_job where kind = 'changed' and state = 'dropped'"
-    await eventually(() => site.rows(dropped).length === 2)
+    await eventually(async () => (await site.rows(dropped)).length === 2)
   })
   afterAll(() => served.stop())
 
@@ -100,14 +101,14 @@ it('Z12 a process that is killed between the password and the sessions has done 
       select count(*) as n from numbers;
     create trigger slow before delete on logins begin select n from endless; end`)
   const answer = send(victim)
-  await eventually(() => spent() === 1 && isHeld(`${site.folder}/site.db`))
+  await eventually(async () => (await spent()) === 1 && isHeld(`${site.folder}/site.db`))
   await served.kill()
   expect(await answer).toBeNull()
   site.database.exec('drop trigger slow; drop view endless')
   expect(site.hasPassword(email, oldPassword)).toBe(true)
   expect(sessions()).toBe(1)
   await recoverLater()
-  await eventually(() => spent() === 0)
+  await eventually(async () => (await spent()) === 0)
   expect((await site.reset(link)).status).toBe(303)
   expect(sessions()).toBe(0)
   await expectInvariants(site)
@@ -120,13 +121,12 @@ it('Z12 a process that is killed between the password and its notice tells the a
   const { email, link } = victim
   site.database.exec('begin immediate')
   const answer = send(victim)
-  await eventually(() => spent() === 1)
-  const store = new Database(site.storeFile)
-  store.exec('begin immediate')
+  await eventually(async () => (await spent()) === 1)
+  const release = await site.store.hold()
   site.database.exec('commit')
   await eventually(() => site.hasPassword(email, newPassword))
   await served.kill()
-  store.close()
+  await release()
   expect(await answer).toBeNull()
   expect(sessions()).toBe(0)
   expect(noticesTo(site, email)).toEqual([])

@@ -30,8 +30,8 @@ function copiesTo(email: string): Given[] {
 }
 
 /** Whether the first mail was tried so often, and waits for its next try. */
-function isTried(times: number): boolean {
-  const [job] = jobsOf(relayed.site)
+async function isTried(times: number): Promise<boolean> {
+  const [job] = await jobsOf(relayed.site)
   return job?.attempts === times && job.state === 'queued'
 }
 
@@ -41,11 +41,11 @@ describe('a relay that sends a recipient away the first time', () => {
     relay.isGreylisting = true
     await ask(site, alice.email)
     const resets = () => site.rows<ResetRow>('select * from password_reset')
-    const [{ expires_at, token_hash } = { expires_at: 0, token_hash: '' }] = resets()
+    const [{ expires_at, token_hash } = { expires_at: 0, token_hash: '' }] = await resets()
     await letTimePass(site, () => allSent(site))
-    expect(attemptsOf(site)).toEqual([2])
-    expect(resets()).toMatchObject([{ expires_at, token_hash }])
-    const [job] = jobsOf(site)
+    expect(await attemptsOf(site)).toEqual([2])
+    expect(await resets()).toMatchObject([{ expires_at, token_hash }])
+    const [job] = await jobsOf(site)
     const [mail, ...others] = copiesTo(alice.email)
     expect([mail?.mail.messageId, others]).toEqual([`<${job?.id}@site.example>`, []])
     expect((await site.reset(linkIn(mail))).status).toBe(303)
@@ -55,12 +55,12 @@ describe('a relay that sends a recipient away the first time', () => {
     const { relay, site } = relayed
     relay.fail('RCPT', '450 4.2.0 greylisted', 1)
     await ask(site, alice.email)
-    await eventually(() => jobsOf(site)[0]?.last_error)
+    await eventually(async () => (await jobsOf(site))[0]?.last_error)
     await ask(site, bob.email, somchai.email)
     await site.smtp.to(somchai.email)
     expect(isLeftAlone(site)).toBe(false)
     await letTimePass(site, () => allSent(site))
-    expect(attemptsOf(site)).toEqual([2, 1, 1])
+    expect(await attemptsOf(site)).toEqual([2, 1, 1])
   })
 
   it.each([
@@ -71,11 +71,11 @@ describe('a relay that sends a recipient away the first time', () => {
     relay.fail('RCPT', '450 4.2.0 greylisted')
     await ask(site, alice.email)
     await letTimePass(site, () => isTried(3))
-    const [{ expires_at } = { expires_at: 0 }] = jobsOf(site)
+    const [{ expires_at } = { expires_at: 0 }] = await jobsOf(site)
     site.clock.move(expires_at + untilEndMs - site.clock.now())
     await relay.heal()
-    await letTimePass(site, () => jobsOf(site)[0]?.ended_at, 1)
-    expect(jobsOf(site)).toMatchObject([{ state, sealed_address: null }])
+    await letTimePass(site, async () => (await jobsOf(site))[0]?.ended_at, 1)
+    expect(await jobsOf(site)).toMatchObject([{ state, sealed_address: null }])
     expect(relay.given).toHaveLength(copies)
   })
 })
@@ -100,7 +100,7 @@ describe('a relay that answers', () => {
     await ask(site, bob.email)
     await site.smtp.to(bob.email)
     await letTimePass(site, () => allSent(site))
-    expect(attemptsOf(site).at(-1)).toBe(1)
+    expect((await attemptsOf(site)).at(-1)).toBe(1)
     expect((await site.reset(linkIn(copiesTo(alice.email).at(-1)))).status).toBe(303)
   })
 
@@ -115,7 +115,9 @@ describe('a relay that answers', () => {
     const { relay, site } = relayed
     relay.fail(step, answer, 2)
     await ask(site, alice.email)
-    const waiting = await eventually(() => jobsOf(site).find((job) => job.last_error !== null))
+    const waiting = await eventually(async () =>
+      (await jobsOf(site)).find((job) => job.last_error !== null),
+    )
     expect(waiting).toMatchObject({ state: 'queued', attempts: 1 })
     expect(waiting.last_error).toContain(answer.slice(0, 3))
     const waitMs = waiting.due_at - site.clock.now()
@@ -125,7 +127,7 @@ describe('a relay that answers', () => {
     await ask(site, bob.email)
     await site.smtp.to(bob.email)
     await letTimePass(site, () => allSent(site))
-    expect(attemptsOf(site)).toEqual([3, 1])
+    expect(await attemptsOf(site)).toEqual([3, 1])
     expect(isLeftAlone(site)).toBe(false)
     const copies = copiesTo(alice.email)
     expect(copies).toHaveLength(step === 'dot' ? 3 : 1)
@@ -143,12 +145,12 @@ describe('a relay that answers', () => {
     relay.fail(step, answer, 1)
     await ask(site, alice.email, bob.email, 'nobody@site.example')
     await site.smtp.to(bob.email)
-    await eventually(() => failuresOf(site).length > 0)
-    const [job] = jobsOf(site)
+    await eventually(async () => (await failuresOf(site)).length > 0)
+    const [job] = await jobsOf(site)
     expect(job).toMatchObject({ state: 'dead', attempts: 1 })
     expect(job?.last_error).toContain(answer.slice(0, 3))
     expect(job?.last_error).not.toContain('@')
-    expect(failuresOf(site)).toEqual(['refused'])
+    expect(await failuresOf(site)).toEqual(['refused'])
     expect(loggedBy(site, 'error')).toEqual(['mail given up'])
     site.clock.move(minutes(30))
     await ask(site, somchai.email)

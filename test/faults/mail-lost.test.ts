@@ -19,7 +19,7 @@ it.each<[string, Fault]>([
   relay.fail('text', fault, 1)
   await ask(site, alice.email)
   await letTimePass(site, () => allSent(site))
-  expect(attemptsOf(site)).toEqual([2])
+  expect(await attemptsOf(site)).toEqual([2])
   expect(relay.given).toHaveLength(1)
   expect((await site.reset(linkIn(relay.taken[0]))).status).toBe(303)
 })

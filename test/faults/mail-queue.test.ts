@@ -1,14 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
+import { Opened } from '../../src/opened.ts'
+import { openStore } from '../../src/parts.ts'
 import { newResetRequest } from '../../src/proof/reset-request.ts'
-import { KeyRing } from '../../src/proof/secret.ts'
-import { requestReset } from '../../src/store/request.ts'
-import { type Tables, tableNames } from '../../src/store/schema.ts'
-import { openOwnSqlite } from '../../src/store/sqlite.ts'
 import { hours } from '../support/clock.ts'
 import { Relay, type Step } from '../support/relay.ts'
-import { accounts, Site, secret } from '../support/site.ts'
+import { accounts, Site } from '../support/site.ts'
 import { eventually } from '../support/wait.ts'
 import { ask, expectHealed, failuresOf, jobsOf, letTimePass, startSiteOf } from './relayed.ts'
 
@@ -33,8 +31,8 @@ const member = (index: number) => `member${index}@site.example`
 const places = () =>
   relay.given.map(({ recipients: [recipient = ''] }) => Number(/\d+/.exec(recipient)?.[0]))
 /** How many jobs there are in each state. */
-const states = (): Record<string, number> => {
-  const rows = site.rows<{ state: string; count: number }>(
+const states = async (): Promise<Record<string, number>> => {
+  const rows = await site.rows<{ state: string; count: number }>(
     'select state, count(*) as count from mail_job group by state',
   )
   return Object.fromEntries(rows.map(({ state, count }) => [state, count]))
@@ -51,19 +49,15 @@ async function startOwing(count: number, smtp: object, fail = () => {}): Promise
     for (let index = 0; index < count; index += 1) insert.run(member(index))
   })
   insertAll()
-  const parts = {
-    config: loadConfig(site.config, { env: {} }),
-    clock: site.clock,
-    keys: new KeyRing([secret]),
+  const config = loadConfig(site.config, { env: {} })
+  const opened = new Opened()
+  const { keys, store } = await openStore(config, opened)
+  const parts = { config, keys, clock: site.clock }
+  for (let index = 0; index < count; index += 1) {
+    site.clock.move(1)
+    await store.resets.request(newResetRequest(member(index), 'en', parts))
   }
-  const engine = openOwnSqlite<Tables>(parts.config.store.url)
-  await engine.transaction(async (tables) => {
-    for (let index = 0; index < count; index += 1) {
-      site.clock.move(1)
-      await requestReset(tables, tableNames(''), newResetRequest(member(index), 'en', parts))
-    }
-  })
-  await engine.close()
+  await opened.close()
   fail()
   await site.listen()
 }
@@ -73,8 +67,8 @@ describe('many mails', () => {
     relay.mailMs = 2
     await startOwing(300, { pool: 3 })
     const claimed: number[] = []
-    await eventually(() => {
-      claimed.push(states()['sending'] ?? 0)
+    await eventually(async () => {
+      claimed.push((await states())['sending'] ?? 0)
       return relay.taken.length >= 100
     })
     expect(relay.mostAtOnce).toBe(3)
@@ -84,16 +78,19 @@ describe('many mails', () => {
 
     site.clock.move(hours(1))
     const givenInTime = relay.given.length
-    await eventually(() => states()['queued'] === undefined && states()['sending'] === undefined)
-    const { sent = 0, dead, ...others } = states()
+    await eventually(async () => {
+      const { queued = 0, sending = 0 } = await states()
+      return queued + sending === 0
+    })
+    const { sent = 0, dead, ...others } = await states()
     expect([dead, others]).toEqual([300 - sent, {}])
     // What was on its way was, and nothing after that.
     expect(relay.given.length).toBeLessThanOrEqual(givenInTime + 3)
     expect(relay.given).toHaveLength(sent)
     expect(new Set(places()).size).toBe(sent)
-    await eventually(() => failuresOf(site).length === dead)
-    expect(new Set(failuresOf(site))).toEqual(new Set(['expired']))
-    expect(jobsOf(site).filter((job) => job.sealed_address !== null)).toEqual([])
+    await eventually(async () => (await failuresOf(site)).length === dead)
+    expect(new Set(await failuresOf(site))).toEqual(new Set(['expired']))
+    expect((await jobsOf(site)).filter((job) => job.sealed_address !== null)).toEqual([])
     // A few stand for all of them in what is looked at after each case.
     site.smtp.mails.splice(5)
     site.database.exec("delete from members where mail like 'member%'")
@@ -104,7 +101,7 @@ describe('many mails', () => {
     await startOwing(count, { pool: 1 }, () => relay.fail('MAIL', 'silence'))
     await eventually(() => relay.isSilent)
     await relay.stop()
-    await eventually(() => states()['queued'] === count)
+    await eventually(async () => (await states())['queued'] === count)
     await relay.heal()
     await eventually(() => relay.taken.length >= count - 1)
     // The first waits for its second try: the clock stands still.
@@ -130,11 +127,13 @@ describe('a relay that drips its answers', () => {
       })
       // That at the start, two with mails, and one to ask whether it is back.
       await eventually(() => relay.sessions.length >= before + 4)
-      await eventually(() => jobsOf(site).filter((job) => job.last_error !== null).length >= 2)
+      await eventually(
+        async () => (await jobsOf(site)).filter((job) => job.last_error !== null).length >= 2,
+      )
       await ask(site, alice.email, 'nobody@site.example')
       expect(relay.mostAtOnce).toBeLessThanOrEqual(2)
       await relay.heal()
-      await letTimePass(site, () => states()['sent'] === 21)
+      await letTimePass(site, async () => (await states())['sent'] === 21)
       expect(new Set(relay.taken.flatMap(({ recipients }) => recipients)).size).toBe(21)
     },
   )

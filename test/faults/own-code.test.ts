@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import type { UserTable } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
 import { openSiteSqlite } from '../../src/store/sqlite.ts'
 import type { User } from '../../src/user.ts'
@@ -22,8 +23,7 @@ describe('accounts in code', () => {
   let setPassword = writeHash
   beforeAll(async () => {
     site = await Site.start()
-    const { users } = loadConfig(site.config, { env: {} })
-    if (users === null || typeof users === 'string') throw new Error('They are in no table')
+    const users = loadConfig(site.config, { env: {} }).users as UserTable
     accounts = await SqlUsers.open(openSiteSqlite(users.url), users)
     await site.server?.close()
     const inCode = {
@@ -76,7 +76,7 @@ describe('accounts in code', () => {
       const page = await site.visitor().post(route, { token, password: newPassword })
       expect([page.status, page.step]).toEqual([status, 'error'])
       await eventually(
-        () => site.rows('select 1 from mail_job where last_error is not null').length,
+        async () => (await site.rows('select 1 from mail_job where last_error is not null')).length,
       )
       fault = null
       setPassword = ({ email: whose }) => how(whose)
@@ -187,18 +187,20 @@ describe('a template that fails at some renderings alone', () => {
     const answer = await site.visitor().post(route, { email: victim })
     expect(answer.status).toBe(303)
     const failed = 'select state, attempts, last_error from mail_job where last_error is not null'
-    const job = () => site.rows<{ attempts: number }>(failed)[0]
+    const job = async () => (await site.rows<{ attempts: number }>(failed))[0]
     const mailsToVictim = (): Received[] =>
       site.smtp.mails.filter(({ recipients }) => recipients.includes(victim))
-    await eventually(() => {
+    await eventually(async () => {
       site.clock.move(seconds(1))
-      return (job()?.attempts ?? 0) > 2
+      return ((await job())?.attempts ?? 0) > 2
     })
     await site.mailedLink(newAccount(site).email)
-    expect(job()).toMatchObject({ last_error: 'The mail could not be made' })
+    expect(await job()).toMatchObject({ last_error: 'The mail could not be made' })
     expect(mailsToVictim()).toEqual([])
     site.clock.move(seconds(3600))
-    await eventually(() => site.rows("select 1 from mail_job where state = 'dead'").length > 0)
+    await eventually(
+      async () => (await site.rows("select 1 from mail_job where state = 'dead'")).length > 0,
+    )
     expect(mailsToVictim()).toEqual([])
     await expectInvariants(site)
   })

@@ -1,4 +1,3 @@
-import Database from 'better-sqlite3'
 import { afterAll, afterEach, beforeAll, beforeEach, expect } from 'vitest'
 import type { ConfigInput } from '../../src/config/config.ts'
 import type { AuditRow, JobRow } from '../../src/store/schema.ts'
@@ -63,10 +62,12 @@ export class Relayed {
 
   async #forget(): Promise<void> {
     const { site, relay } = this
-    await letTimePass(site, () => jobsOf(site).every(({ ended_at }) => ended_at !== null))
-    const store = new Database(site.storeFile)
-    store.exec('delete from mail_job; delete from password_reset; delete from audit_event')
-    store.close()
+    await letTimePass(site, async () =>
+      (await jobsOf(site)).every(({ ended_at }) => ended_at !== null),
+    )
+    await site.store.execute(
+      'delete from mail_job; delete from password_reset; delete from audit_event',
+    )
     for (const seen of [site.logLines, site.smtp.mails]) seen.length = 0
     relay.forget()
   }
@@ -84,22 +85,24 @@ export async function ask(site: Site, ...emails: string[]): Promise<void> {
     const page = await site.visitor().post(route, { email })
     expect([page.status, page.headers.get('location')]).toEqual([303, `${route}?step=sent`])
     expect(performance.now() - askedAt).toBeLessThan(1000)
+    // What was asked for later is known by its time.
+    site.clock.move(1)
   }
 }
 
 /** The mails that a site owes or owed, in the order in which they were asked for. */
-export function jobsOf(site: Site): JobRow[] {
-  return site.rows<JobRow>('select * from mail_job order by created_at, rowid')
+export function jobsOf(site: Site): Promise<JobRow[]> {
+  return site.rows<JobRow>('select * from mail_job order by created_at')
 }
 
 /** How often each of them was tried. */
-export function attemptsOf(site: Site): number[] {
-  return jobsOf(site).map(({ attempts }) => attempts)
+export async function attemptsOf(site: Site): Promise<number[]> {
+  return (await jobsOf(site)).map(({ attempts }) => attempts)
 }
 
 /** Why mails were given up, one reason for each. */
-export function failuresOf(site: Site): string[] {
-  const rows = site.rows<AuditRow>("select * from audit_event where event = 'send_failed'")
+export async function failuresOf(site: Site): Promise<string[]> {
+  const rows = await site.rows<AuditRow>("select * from audit_event where event = 'send_failed'")
   return rows.map(({ reason }) => reason)
 }
 
@@ -118,7 +121,8 @@ export function letTimePass(site: Site, until: () => unknown, stepMs = 100): Pro
   return hastened(happened)
 }
 
-export const allSent = (site: Site): boolean => jobsOf(site).every(({ state }) => state === 'sent')
+export const allSent = async (site: Site): Promise<boolean> =>
+  (await jobsOf(site)).every(({ state }) => state === 'sent')
 
 /** Whether the owner was told that no mail can be handed over. */
 export function isLeftAlone(site: Site): boolean {

@@ -1,15 +1,5 @@
 import { connect } from 'node:net'
-import Database from 'better-sqlite3'
-import {
-  afterAll,
-  afterEach,
-  beforeAll,
-  beforeEach,
-  describe,
-  expect,
-  it,
-  onTestFinished,
-} from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import { newAccount, newAddress } from '../attacks/support.ts'
 import type { Cli } from '../support/process.ts'
 import { newPassword, oldPassword, route, type Site } from '../support/site.ts'
@@ -24,7 +14,6 @@ describe('a server that is told to stop', () => {
   let served: Served
   let site: Site
   let cli: Cli
-  let store: Database.Database
   beforeAll(async () => {
     served = await Served.prepare({ mail: { retries: ['200ms'] } })
     site = served.site
@@ -32,9 +21,7 @@ describe('a server that is told to stop', () => {
   beforeEach(async () => {
     await site.server?.close()
     cli = await served.run()
-    store = new Database(site.storeFile)
   })
-  afterEach(() => store.close())
   afterAll(() => served.stop())
 
   const arrived = () => cli.output.match(/"POST".*"incoming request"/g)?.length ?? 0
@@ -58,18 +45,18 @@ describe('a server that is told to stop', () => {
       }),
     )
     const before = arrived()
-    store.exec('begin immediate')
+    const release = await site.store.hold()
     const answers = [
       ...people.map(({ visitor, fields }) => visitor.post(route, fields)),
       ...emails.map((email) => site.visitor().post(route, { email })),
     ]
     await eventually(() => arrived() === before + answers.length)
-    return { people, answers }
+    return { people, answers, release }
   }
 
   it('Z18 answers what has arrived, takes nothing new, and keeps the mails that wait', async () => {
     const known = [1, 2, 3, 4].map(() => newAccount(site).email)
-    const { people, answers } = await load([...known, newAddress(), newAddress()])
+    const { people, answers, release } = await load([...known, newAddress(), newAddress()])
     site.smtp.refusals.push(...Array(50).fill({ code: 451, at: 'rcpt' }))
     const kept = keptConnection(site)
     const before = arrived()
@@ -83,7 +70,7 @@ describe('a server that is told to stop', () => {
       .get(route)
       .catch((error: NodeJS.ErrnoException) => error.code)
     expect(late).toBe('ECONNREFUSED')
-    store.exec('rollback')
+    await release()
     expect(await statuses(answers)).toEqual(answers.map(() => 303))
     const [first, ...others] = await kept.statuses()
     expect(first).toBe('303')
@@ -101,10 +88,10 @@ describe('a server that is told to stop', () => {
   })
 
   it('Z18 finishes although it is told to stop once more', async () => {
-    const { answers } = await load([newAccount(site).email, newAddress()])
+    const { answers, release } = await load([newAccount(site).email, newAddress()])
     await tellToStop()
     cli.kill('SIGTERM')
-    store.exec('rollback')
+    await release()
     expect(await statuses(answers)).toEqual(answers.map(() => 303))
     expect(await cli.ended()).toBe(0)
     await site.listen()

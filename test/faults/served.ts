@@ -1,10 +1,11 @@
-import { rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { stringify } from 'yaml'
 import type { ConfigInput } from '../../src/config/config.ts'
 import { ForgotError } from '../../src/errors.ts'
 import { Cli, type ProcessOptions } from '../support/process.ts'
 import { Site } from '../support/site.ts'
+import { inFile } from '../support/store.ts'
 import type { Disk } from './disk.ts'
 
 /** A site whose server is a process of its own: it can be killed, starved, and started again. */
@@ -18,12 +19,12 @@ export class Served {
     this.#file = join(site.folder, 'config.yaml')
   }
 
-  /** @param disk Where its store is to be, instead of beside the rest of the site. */
+  /** @param disk Where the file of its store is to be, instead of beside the rest of the site. */
   static async prepare(config: ConfigInput = {}, disk?: Disk): Promise<Served> {
-    const site = await Site.start(config)
+    const site = await Site.start(disk === undefined ? config : { ...config, store: inFile })
     await site.server?.close()
     // The processes make their own: what is left open of one in this process would spare them its recovery.
-    for (const ending of ['', '-wal', '-shm']) rmSync(`${site.storeFile}${ending}`, { force: true })
+    await site.store.clear()
     if (disk !== undefined) symlinkSync(join(disk.folder, 'store.db'), site.storeFile)
     const served = new Served(site)
     writeFileSync(served.#file, stringify(site.config))

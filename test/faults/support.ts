@@ -39,14 +39,14 @@ export function mailTo(site: Site, email: string): Promise<Received> {
 /** Has the mail server not take the mail to an address now: it waits to be tried again. */
 export async function keepWaiting(site: Site, email: string): Promise<void> {
   // Else it could be another mail that is not taken.
-  await eventually(() => {
+  await eventually(async () => {
     site.clock.move(20)
-    return site.rows('select 1 from mail_job where ended_at is null').length === 0
+    return (await site.rows('select 1 from mail_job where ended_at is null')).length === 0
   })
   site.smtp.refusals.push({ code: 451, at: 'rcpt' })
   await site.visitor().post(route, { email })
   const waiting = "select 1 from mail_job where state = 'queued' and last_error is not null"
-  await eventually(() => site.rows(waiting).length > 0)
+  await eventually(async () => (await site.rows(waiting)).length > 0)
 }
 
 /** Writes files beside a site's own, named from its folder. */

@@ -81,7 +81,9 @@ describe('a clock that jumps by two hours', () => {
     const email = newAccount(site).email
     await keepWaiting(site, email)
     site.clock.move(hours(2))
-    await eventually(() => site.rows("select 1 from mail_job where state = 'dead'").length > 0)
+    await eventually(
+      async () => (await site.rows("select 1 from mail_job where state = 'dead'")).length > 0,
+    )
     expect(site.smtp.mails.filter(({ recipients }) => recipients.includes(email))).toEqual([])
   })
 })

@@ -2,7 +2,6 @@ import crypto from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import { syncBuiltinESMExports } from 'node:module'
 import { type AddressInfo, connect, createServer as createTcpServer } from 'node:net'
-import Database from 'better-sqlite3'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { bytesOf } from '../attacks/raw.ts'
 import { newAccount, newAddress } from '../attacks/support.ts'
@@ -76,7 +75,7 @@ describe('a connection that breaks', () => {
     socket.on('error', () => {})
     socket.write(bytesOf(bodyOf({ token, password: newPassword })))
     const spent = "select 1 from password_reset where state = 'used' and ended_at >= "
-    await eventually(() => site.rows(`${spent}${site.clock.now()}`).length > 0)
+    await eventually(async () => (await site.rows(`${spent}${site.clock.now()}`)).length > 0)
     socket.resetAndDestroy()
     site.database.exec('commit')
     await eventually(() => site.hasPassword(email, newPassword))
@@ -94,21 +93,19 @@ describe('a connection that breaks', () => {
     const email = newAccount(site).email
     const socket = connect(Number(new URL(site.url).port), '127.0.0.1')
     socket.on('error', () => {})
-    const store = new Database(site.storeFile)
-    store.exec('begin immediate')
+    const release = await site.store.hold()
     const arrived = () => site.logLines.filter((line) => line.includes('incoming request')).length
-    const made = () => site.rows('select 1 from password_reset').length
-    const before = [arrived(), made()] as const
+    const made = async () => (await site.rows('select 1 from password_reset')).length
+    const before = [arrived(), await made()] as const
     socket.write(bytesOf(bodyOf({ email })))
     await eventually(() => arrived() > before[0])
     socket.resetAndDestroy()
-    store.exec('rollback')
-    store.close()
-    await eventually(() => made() > before[1])
+    await release()
+    await eventually(async () => (await made()) > before[1])
     const again = site.visitor()
     const page = await again.follow(await again.post(route, { email }))
     const mails = await site.smtp.to(email, 2)
-    expect(made()).toBe(before[1] + 1)
+    expect(await made()).toBe(before[1] + 1)
     expect(mails[1]?.mail.text).toContain(page.reference)
     expect(linkIn(mails[1])).toBe(linkIn(mails[0]))
     await expectInvariants(site)
@@ -193,7 +190,7 @@ describe('while there are no random bytes', () => {
 
   it('Z30 nothing is made, spent or mailed, and nothing else is taken for one', async () => {
     const { email, link, send } = await requests()
-    const before = [rows(), site.smtp.mails.length]
+    const before = [await rows(), site.smtp.mails.length]
     const weak = vi.spyOn(Math, 'random')
     const pages = await without(send)
     const { length } = weak.mock.calls
@@ -203,7 +200,7 @@ describe('while there are no random bytes', () => {
       expect(status).toBeGreaterThanOrEqual(500)
       expect(headers.getSetCookie()).toEqual([])
     }
-    expect([rows(), site.smtp.mails.length]).toEqual(before)
+    expect([await rows(), site.smtp.mails.length]).toEqual(before)
     expect(site.hasPassword(email, oldPassword)).toBe(true)
     expect((await site.reset(link)).status).toBe(303)
     await expectInvariants(site)

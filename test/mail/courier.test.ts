@@ -1,5 +1,4 @@
 import { type AddressInfo, createServer } from 'node:net'
-import Database from 'better-sqlite3'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { KeyRing } from '../../src/proof/secret.ts'
 import { TimelyUsers } from '../../src/users/timely.ts'
@@ -21,9 +20,10 @@ interface Job {
 let site: Site
 const jobs = () => site.rows<Job>('select * from mail_job order by created_at, id')
 const ended = () =>
-  eventually(() =>
-    jobs().every((job) => !['queued', 'sending'].includes(job.state)) ? jobs() : null,
-  )
+  eventually(async () => {
+    const found = await jobs()
+    return found.every((job) => !['queued', 'sending'].includes(job.state)) && found
+  })
 
 beforeEach(async () => {
   site = await Site.start()
@@ -32,9 +32,9 @@ afterEach(() => site.stop())
 
 // The site's clock stands still in most tests: retries wait in its time, so it is moved along.
 async function letTimePass(until: () => unknown, stepMs = 100): Promise<void> {
-  await eventually(() => {
+  await eventually(async () => {
     site.clock.move(stepMs)
-    return until() || null
+    return (await until()) || null
   })
 }
 
@@ -43,7 +43,7 @@ describe('while the mail server', () => {
     await site.smtp.stop()
     const page = await site.visitor().post(route, { email: alice.email })
     expect(page.status).toBe(303)
-    await eventually(() => jobs()[0]?.last_error)
+    await eventually(async () => (await jobs())[0]?.last_error)
     await site.smtp.listen()
     await letTimePass(() => site.smtp.mails.length > 0)
     expect(await ended()).toMatchObject([{ state: 'sent', sealed_address: null, last_error: null }])
@@ -80,8 +80,8 @@ describe('while the mail server', () => {
     await site.listen()
     await site.smtp.stop()
     await site.visitor().post(route, { email: alice.email })
-    await letTimePass(() => jobs()[0]?.state === 'dead', 200)
-    const [job] = jobs()
+    await letTimePass(async () => (await jobs())[0]?.state === 'dead', 200)
+    const [job] = await jobs()
     expect(job).toMatchObject({ state: 'dead', last_error: 'expired', sealed_address: null })
     // The server is asked whether it is back, and the mail loses none of its tries for that.
     expect(job?.attempts).toBeLessThan(3)
@@ -116,7 +116,7 @@ it('repeats a mail with the same Message-ID and the same link when its “250”
 it('mails nothing after the link has expired', async () => {
   await site.smtp.stop()
   await site.visitor().post(route, { email: alice.email })
-  await eventually(() => jobs()[0]?.last_error)
+  await eventually(async () => (await jobs())[0]?.last_error)
   site.clock.move(hours(1))
   await site.smtp.listen()
   expect(await ended()).toMatchObject([{ state: 'dead', last_error: 'expired' }])
@@ -127,11 +127,11 @@ it('tells of a changed password for a day, however long the mail server is away'
   const link = await site.mailedLink(alice.email)
   await site.smtp.stop()
   await site.reset(link)
-  const notice = () => jobs().find((job) => job.kind === 'changed')
-  await eventually(() => notice()?.last_error)
+  const notice = async () => (await jobs()).find((job) => job.kind === 'changed')
+  await eventually(async () => (await notice())?.last_error)
   site.clock.move(hours(23))
   await site.smtp.listen()
-  await letTimePass(() => notice()?.state === 'sent')
+  await letTimePass(async () => (await notice())?.state === 'sent')
   expect(site.smtp.mails[1]?.mail.subject).toContain('was changed')
 })
 
@@ -163,7 +163,7 @@ it('gives up on a mail server that drips its answers, and tries again', async ()
   site.config = { ...site.config, smtp: { ...site.config.smtp, port, timeout: '200ms', pool: 1 } }
   await site.listen()
   await site.visitor().post(route, { email: alice.email })
-  await letTimePass(() => (jobs()[0]?.attempts ?? 0) > 1)
+  await letTimePass(async () => ((await jobs())[0]?.attempts ?? 0) > 1)
   for (const drip of drips) clearInterval(drip)
   server.close()
 })
@@ -180,8 +180,10 @@ it('waits for no account for ever', async () => {
   await site.server?.close()
   await site.listen({ users })
   await site.visitor().post(route, { email: alice.email })
-  await eventually(() => jobs()[0]?.last_error)
-  expect(jobs()).toMatchObject([{ state: 'queued', last_error: 'The mail could not be made' }])
+  await eventually(async () => (await jobs())[0]?.last_error)
+  expect(await jobs()).toMatchObject([
+    { state: 'queued', last_error: 'The mail could not be made' },
+  ])
 })
 
 it('tells of a password that was written by accounts that then failed', async () => {
@@ -195,7 +197,9 @@ it('tells of a password that was written by accounts that then failed', async ()
   site.database.exec(
     "drop trigger late; update members set pw_hash = 'written' where member_no = 1",
   )
-  await letTimePass(() => jobs().find((job) => job.kind === 'changed')?.state === 'sent')
+  await letTimePass(
+    async () => (await jobs()).find((job) => job.kind === 'changed')?.state === 'sent',
+  )
   expect((await site.visitor().get(link)).reason).toBe('link-invalid')
 })
 
@@ -206,8 +210,8 @@ it('says so when it cannot read an address any more', async () => {
   site.config = { ...site.config, secret: secret.replaceAll('b', 'c') }
   await site.smtp.listen()
   await site.listen()
-  await letTimePass(() => jobs()[0]?.state === 'dead')
-  expect(jobs()[0]?.last_error).toContain('sealed with a secret that is no longer listed')
+  await letTimePass(async () => (await jobs())[0]?.state === 'dead')
+  expect((await jobs())[0]?.last_error).toContain('sealed with a secret that is no longer listed')
 })
 
 it('lets no mail wait for another that is stuck', async () => {
@@ -243,15 +247,17 @@ describe('when the process dies between spending a link and', () => {
   const spend = async () => {
     const link = await site.mailedLink(alice.email)
     await site.server?.close()
-    return { link, edit: (sql: string) => editStore(sql) }
+    return { link, edit: (sql: string) => site.store.execute(sql) }
   }
 
   it('writing the password, nobody is told that it was changed', async () => {
     const { edit } = await spend()
-    edit("update password_reset set state = 'used', ended_at = created_at")
-    edit(noticeSql())
+    await edit("update password_reset set state = 'used', ended_at = created_at")
+    await edit(noticeSql())
     await site.listen()
-    await letTimePass(() => jobs().find((job) => job.kind === 'changed')?.state === 'dropped')
+    await letTimePass(
+      async () => (await jobs()).find((job) => job.kind === 'changed')?.state === 'dropped',
+    )
     expect(site.smtp.mails).toHaveLength(1)
     expect(site.hasPassword(alice.email, oldPassword)).toBe(true)
     // And the link, which nothing came of, works.
@@ -260,8 +266,8 @@ describe('when the process dies between spending a link and', () => {
 
   it('telling the account, it is told after the start', async () => {
     const { edit } = await spend()
-    edit("update password_reset set state = 'used', ended_at = created_at")
-    edit(noticeSql())
+    await edit("update password_reset set state = 'used', ended_at = created_at")
+    await edit(noticeSql())
     site.database.exec("update members set pw_hash = 'written before the end' where member_no = 1")
     await site.listen()
     await letTimePass(() => site.smtp.mails.length > 1)
@@ -272,16 +278,12 @@ describe('when the process dies between spending a link and', () => {
 it('stops with what is on its way finished', async () => {
   const visitor = site.visitor()
   await site.reset(await site.mailedLink(alice.email), newPassword, visitor)
-  await eventually(() => jobs().some((job) => job.kind === 'changed' && job.state !== 'queued'))
+  await eventually(async () =>
+    (await jobs()).some((job) => job.kind === 'changed' && job.state !== 'queued'),
+  )
   await site.server?.close()
-  expect(jobs().filter((job) => job.state === 'sending')).toEqual([])
+  expect((await jobs()).filter((job) => job.state === 'sending')).toEqual([])
 })
-
-function editStore(sql: string): void {
-  const store = new Database(site.storeFile)
-  store.exec(sql)
-  store.close()
-}
 
 /** The notice that the spending transaction leaves, due when nobody has confirmed it. */
 function noticeSql(): string {

@@ -8,9 +8,9 @@ import { openCounters } from '../../src/databases.ts'
 import { Pace, paceLimits } from '../../src/mail/pace.ts'
 import { Opened } from '../../src/opened.ts'
 import { openStore } from '../../src/parts.ts'
-import { jobsOf, letTimePass, startSiteOf } from '../faults/relayed.ts'
+import { ask, jobsOf, letTimePass, startSiteOf } from '../faults/relayed.ts'
 import { Relay } from '../support/relay.ts'
-import { accounts, route, type Site, secret } from '../support/site.ts'
+import { accounts, type Site, secret } from '../support/site.ts'
 import { eventually } from '../support/wait.ts'
 
 type SmtpInput = NonNullable<ConfigInput['smtp']>
@@ -116,14 +116,13 @@ describe('a mail beyond a limit', () => {
     const slow = ['one@slow.example', 'two@slow.example']
     for (const [index, { email }] of [accounts.somchai, accounts.amina].entries())
       move.run(slow[index], email)
-    for (const email of [...slow, alice.email, bob.email])
-      await site.visitor().post(route, { email })
+    await ask(site, ...slow, alice.email, bob.email)
     await site.smtp.to(bob.email)
     expect(relay.taken.map((mail) => mail.recipients[0])).toEqual([slow[0], alice.email, bob.email])
-    const waiting = jobsOf(site)[1]
+    const waiting = (await jobsOf(site))[1]
     expect(waiting).toMatchObject({ state: 'queued', attempts: 0, last_error: null })
     expect(waiting?.due_at).toBeGreaterThan(site.clock.now())
     await letTimePass(site, () => relay.taken.length === 4)
-    expect(jobsOf(site)[1]).toMatchObject({ attempts: 1 })
+    expect((await jobsOf(site))[1]).toMatchObject({ attempts: 1 })
   })
 })

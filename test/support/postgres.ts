@@ -15,15 +15,53 @@ const nobody = 65_534
 const isRoot = process.geteuid?.() === 0
 const as = isRoot ? { uid: nobody, gid: nobody } : {}
 
-/** A PostgreSQL server of its own, on this machine, with as many databases as are asked for. */
-export class PostgresServer {
+/** The databases of a PostgreSQL server on this machine. */
+export class PostgresDatabases {
   readonly port: number
+
+  constructor(port: number) {
+    this.port = port
+  }
+
+  url(database: string): string {
+    return `postgres://forgot@127.0.0.1:${this.port}/${database}`
+  }
+
+  /** An empty database; its URL. */
+  async makeDatabase(name: string): Promise<string> {
+    await this.dropDatabase(name)
+    await this.query(`create database ${name}`)
+    return this.url(name)
+  }
+
+  async dropDatabase(name: string): Promise<void> {
+    await this.query(`drop database if exists ${name} with (force)`)
+  }
+
+  /** Executes one statement past the module; its rows. */
+  async query<Row>(
+    text: string,
+    values: readonly unknown[] = [],
+    database = 'postgres',
+  ): Promise<Row[]> {
+    const client = new Client({ connectionString: this.url(database) })
+    await client.connect()
+    try {
+      return (await client.query(text, [...values])).rows as Row[]
+    } finally {
+      await client.end()
+    }
+  }
+}
+
+/** A PostgreSQL server of its own, on this machine, with as many databases as are asked for. */
+export class PostgresServer extends PostgresDatabases {
   readonly #folder: string
   readonly #programs: Programs
   #process: ChildProcess | null = null
 
   private constructor(port: number, folder: string, programs: Programs) {
-    this.port = port
+    super(port)
     this.#folder = folder
     this.#programs = programs
   }
@@ -71,31 +109,5 @@ export class PostgresServer {
   async stop(): Promise<void> {
     await this.halt()
     rmSync(this.#folder, { recursive: true, force: true })
-  }
-
-  url(database: string): string {
-    return `postgres://forgot@127.0.0.1:${this.port}/${database}`
-  }
-
-  /** An empty database; its URL. */
-  async makeDatabase(name: string): Promise<string> {
-    await this.query(`drop database if exists ${name} with (force)`)
-    await this.query(`create database ${name}`)
-    return this.url(name)
-  }
-
-  /** Executes one statement past the module; its rows. */
-  async query<Row>(
-    text: string,
-    values: readonly unknown[] = [],
-    database = 'postgres',
-  ): Promise<Row[]> {
-    const client = new Client({ connectionString: this.url(database) })
-    await client.connect()
-    try {
-      return (await client.query(text, [...values])).rows as Row[]
-    } finally {
-      await client.end()
-    }
   }
 }

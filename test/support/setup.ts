@@ -3,21 +3,27 @@ import { existsSync, readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium } from 'playwright'
 import type { TestProject } from 'vitest/node'
+import { PostgresServer } from './postgres.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
     chromiumPath: string
+    /** Where the server listens in which test sites have their stores; 0 where they have files. */
+    postgresPort: number
   }
 }
 
 /** Runs once before all tests: finds what they need, or says what is missing. */
-export default async function setup(project: TestProject): Promise<void> {
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major < 22 || (major === 22 && minor < 14)) {
     throw new Error('Run the tests with "npm test": it uses the Node of devDependencies')
   }
   project.provide('chromiumPath', await findChromium())
   buildWhenStale()
+  const server = process.env['TEST_STORE'] === 'postgres' ? await PostgresServer.start() : null
+  project.provide('postgresPort', server?.port ?? 0)
+  return async () => server?.stop()
 }
 
 /** Examples and the package's own tests run what is built. */

@@ -11,6 +11,7 @@ import { createServer, type ServerOverrides } from '../../src/server.ts'
 import { TestClock } from './clock.ts'
 import { takes } from './login.ts'
 import { linkIn, SmtpSink } from './smtp.ts'
+import { fileIn, storeOf, type TestStore } from './store.ts'
 import { Visitor } from './visitor.ts'
 import { freePort } from './wait.ts'
 
@@ -43,6 +44,7 @@ export class Site {
   readonly folder: string
   readonly database: Database.Database
   readonly smtp: SmtpSink
+  readonly store: TestStore
   readonly clock = new TestClock()
   readonly logLines: string[] = []
   /** What must not be in the log: added to as tests go on. */
@@ -52,15 +54,18 @@ export class Site {
   /** What the server was started with. */
   config: ConfigInput = {}
 
-  private constructor(folder: string, smtp: SmtpSink) {
+  private constructor(folder: string, smtp: SmtpSink, store: TestStore) {
     this.folder = folder
     this.smtp = smtp
+    this.store = store
     this.database = makeUsers(join(folder, 'site.db'))
   }
 
   /** @param config Laid over the test site's own, section by section. */
   static async start(config: ConfigInput = {}, overrides: ServerOverrides = {}): Promise<Site> {
-    const site = new Site(mkdtempSync(join(scratch, 'forgot-')), await SmtpSink.start())
+    const folder = mkdtempSync(join(scratch, 'forgot-'))
+    const store = await storeOf(folder, config.store?.url)
+    const site = new Site(folder, await SmtpSink.start(), store)
     const port = await freePort()
     site.url = `http://127.0.0.1:${port}`
     site.config = site.#layOver(port, config)
@@ -79,8 +84,9 @@ export class Site {
     await this.server.listen({ host: config.server.host, port: config.server.port })
   }
 
+  /** The store itself, where it is {@link inFile}. */
   get storeFile(): string {
-    return join(this.folder, 'store.db')
+    return fileIn(this.folder)
   }
 
   visitor(): Visitor {
@@ -118,13 +124,8 @@ export class Site {
   }
 
   /** The store's own rows, read past the module. */
-  rows<T>(sql: string): T[] {
-    const store = new Database(this.storeFile, { readonly: true })
-    try {
-      return store.prepare(sql).all() as T[]
-    } finally {
-      store.close()
-    }
+  rows<T>(sql: string): Promise<T[]> {
+    return this.store.rows(sql)
   }
 
   /** Stops everything and holds the log against what it must not contain. */
@@ -132,6 +133,7 @@ export class Site {
     await this.server?.close()
     await this.smtp.stop()
     this.database.close()
+    await this.store.remove()
     rmSync(this.folder, { recursive: true, force: true })
     this.expectSilentLog()
   }
@@ -159,7 +161,6 @@ export class Site {
         timeout: '1s',
       },
       mail: { retries: ['50ms', '100ms', '200ms', '400ms'] },
-      store: { url: `sqlite:${this.storeFile}` },
       users: {
         url: `sqlite:${join(this.folder, 'site.db')}`,
         table: 'members',
@@ -174,9 +175,8 @@ export class Site {
       log: { level: 'trace' },
     }
     const keys = new Set([...Object.keys(base), ...Object.keys(config)]) as Set<keyof ConfigInput>
-    return Object.fromEntries(
-      [...keys].map((key) => [key, mergeSection(base[key], config[key])]),
-    ) as ConfigInput
+    const merged = [...keys].map((key) => [key, mergeSection(base[key], config[key])] as const)
+    return { ...Object.fromEntries(merged), store: { ...config.store, url: this.store.url } }
   }
 }
 

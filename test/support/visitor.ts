@@ -1,4 +1,5 @@
-import { request } from 'node:http'
+import { request as plainRequest } from 'node:http'
+import { request as secureRequest } from 'node:https'
 import { expect } from 'vitest'
 
 /** One browser without JavaScript: it keeps cookies and follows nothing by itself. */
@@ -78,7 +79,10 @@ export class Visitor {
 function send(url: URL, method: string, body: string, headers: object): Promise<Page> {
   return new Promise((resolve, reject) => {
     const length = body === '' ? {} : { 'content-length': Buffer.byteLength(body) }
-    const options = { method, agent: false, headers: { ...headers, ...length } }
+    const request = url.protocol === 'https:' ? secureRequest : plainRequest
+    // A test makes its own certificates.
+    const tls = { rejectUnauthorized: false }
+    const options = { method, agent: false, headers: { ...headers, ...length }, ...tls }
     const sent = request(url, options, (answer) => {
       const chunks: Buffer[] = []
       answer.on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -1,0 +1,202 @@
+// What one recovery costs, and how many there can be: one and two processes, on SQLite and on PostgreSQL (and on
+// MySQL, where TEST_MYSQL_URL names one). docs/scale.md has the figures.
+import { readFileSync } from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { MysqlServer } from '../test/support/mysql.ts'
+import { PostgresServer } from '../test/support/postgres.ts'
+import { load, wire } from './load.ts'
+import { BenchRelay } from './relay.ts'
+import { BenchSite, emailOf, route } from './site.ts'
+
+const connections = 32
+const forms = 20_000
+const people = 6000
+const costed = 100
+
+/** Stands between a server and its database and counts what goes back and forth. */
+class Counter {
+  trips = 0
+  bytes = 0
+  port = 0
+  #server = createServer()
+
+  async start(target: number): Promise<void> {
+    this.#server.on('connection', (near) => {
+      const far = connect(target, '127.0.0.1')
+      near.setNoDelay().on('data', (data) => {
+        this.trips += 1
+        this.bytes += data.length
+        far.write(data)
+      })
+      far.setNoDelay().on('data', (data) => {
+        this.bytes += data.length
+        near.write(data)
+      })
+      for (const [one, other] of [[near, far] as const, [far, near] as const]) {
+        one.on('error', () => {}).on('close', () => other.destroy())
+      }
+    })
+    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+    this.port = (this.#server.address() as AddressInfo).port
+  }
+
+  stop(): void {
+    this.#server.close()
+  }
+}
+
+/** Processor time of a process and of those that it has started, in milliseconds. */
+function processorMs(pids: readonly number[]): number {
+  const ticks = pids.flatMap((pid) => {
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+    return [Number(fields[11]), Number(fields[12])]
+  })
+  return ticks.reduce((sum, each) => sum + each, 0) * 10
+}
+
+interface Setup {
+  readonly site: BenchSite
+  readonly relay: BenchRelay
+}
+
+async function open(accounts: number, config: Record<string, object>): Promise<Setup> {
+  const relay = new BenchRelay(0)
+  await relay.start()
+  const site = await BenchSite.start(accounts, {
+    password: { cost: 4, minLength: 8, blockCommon: false, strength: 0 },
+    smtp: { host: '127.0.0.1', port: relay.port, pool: 8 },
+    ...config,
+  })
+  return { site, relay }
+}
+
+/** Every answer was the expected one, or the figures are of something else. */
+function expect(statuses: Readonly<Record<string, number>>, status: string): void {
+  const others = Object.keys(statuses).filter((each) => each !== status)
+  if (others.length > 0) throw new Error(`Answers of ${JSON.stringify(statuses)}`)
+}
+
+async function mailed(relay: BenchRelay, count: number): Promise<void> {
+  while (relay.mails.length < count) await sleep(5)
+}
+
+/** Asks, opens and changes for each of so many people. */
+async function recover({ site, relay }: Setup, first: number, count: number): Promise<void> {
+  const before = relay.mails.length
+  for (let index = first; index < first + count; index += 1) {
+    await site.send('POST', route, { email: emailOf(index) })
+  }
+  await mailed(relay, before + count)
+  for (const { link } of relay.mails.slice(before)) {
+    const token = new URL(link).searchParams.get('token') ?? ''
+    await site.send('GET', `${route}?token=${token}`)
+    await site.send('POST', route, { token, password: 'a new password of some length' })
+  }
+}
+
+async function costs(database: PostgresServer): Promise<void> {
+  const counter = new Counter()
+  await counter.start(database.port)
+  const url = new URL(await database.makeDatabase('costs'))
+  url.port = String(counter.port)
+  const setup = await open(3 * costed, { store: { url: url.href } })
+  const figures = () => ({
+    at: performance.now(),
+    trips: counter.trips,
+    bytes: counter.bytes,
+    cpu: processorMs(setup.site.pids),
+  })
+  await recover(setup, 0, costed)
+  // What an idle server does in the meantime is no part of it.
+  const resting = figures()
+  await sleep(4000)
+  const begun = figures()
+  await recover(setup, costed, costed)
+  const ended = figures()
+  const each = (key: 'trips' | 'bytes' | 'cpu') => {
+    const idlePerMs = (begun[key] - resting[key]) / (begun.at - resting.at)
+    return (ended[key] - begun[key] - idlePerMs * (ended.at - begun.at)) / costed
+  }
+  const [size] = await database.query<{ bytes: number }>(
+    "select sum(pg_total_relation_size(relid))::int as bytes from pg_stat_user_tables where relname <> 'rate_limit'",
+    [],
+    'costs',
+  )
+  console.log(
+    `one recovery on PostgreSQL: ${each('trips').toFixed(1)} round trips, ${Math.round(each('bytes'))} bytes, ${each('cpu').toFixed(1)} ms of a core beside the hash, ${Math.round((size?.bytes ?? 0) / (2 * costed))} bytes stored`,
+  )
+  await setup.site.stop()
+  await setup.relay.kill()
+  counter.stop()
+}
+
+async function throughput(
+  name: string,
+  processes: number,
+  store: Record<string, object>,
+): Promise<void> {
+  const setup = await open(people, { ...store, server: { processes } })
+  const { site, relay } = setup
+  const port = Number(new URL(site.url).port)
+  const times = (count: number, request: (index: number) => string) => {
+    let made = 0
+    return () => {
+      made += 1
+      return made > count ? null : request(made - 1)
+    }
+  }
+  await load(
+    port,
+    connections,
+    times(2000, () => wire('GET', route)),
+  )
+  const form = await load(
+    port,
+    connections,
+    times(forms, () => wire('GET', route)),
+  )
+  expect(form.statuses, '200')
+  const asked = performance.now()
+  const body = (index: number) => new URLSearchParams({ email: emailOf(index) }).toString()
+  const ask = await load(
+    port,
+    connections,
+    times(people, (index) => wire('POST', route, body(index))),
+  )
+  expect(ask.statuses, '303')
+  await mailed(relay, people)
+  const mails = (people * 1000) / (performance.now() - asked)
+  const paths = relay.mails.map(({ link }) => link.replace(site.url, ''))
+  const opened = await load(
+    port,
+    connections,
+    times(people, (index) => wire('GET', paths[index] ?? '')),
+  )
+  expect(opened.statuses, '303')
+  const figures = [form.perSecond, ask.perSecond, mails, opened.perSecond].map((each) =>
+    Math.round(each).toLocaleString('en').padStart(9),
+  )
+  console.log(`${name.padEnd(12)}${String(processes).padStart(9)}${figures.join('')}`)
+  await site.stop()
+  await relay.kill()
+}
+
+const database = await PostgresServer.start()
+// As an owner would have it: what was answered has reached the disk.
+await database.query('alter system set fsync = on')
+await database.query('select pg_reload_conf()')
+await costs(database)
+console.log(`\n${'store'.padEnd(12)}processes   form/s    ask/s  mails/s   open/s`)
+for (const processes of [1, 2]) await throughput('SQLite', processes, {})
+for (const processes of [1, 2]) {
+  const url = await database.makeDatabase(`scale${processes}`)
+  await throughput('PostgreSQL', processes, { store: { url } })
+}
+if (process.env['TEST_MYSQL_URL']) {
+  for (const processes of [1, 2]) {
+    const url = await new MysqlServer().makeDatabase(`scale${processes}`)
+    await throughput('MySQL', processes, { store: { url } })
+  }
+}
+await database.stop()
