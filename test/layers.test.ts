@@ -75,14 +75,20 @@ const rules: Readonly<Record<string, Rule>> = {
       { imports: [...leaves, ...ports], packages: ['mongodb'] },
     ]),
   ),
-  'users/sql': { imports: [...leaves, ...ports, 'store/engine'], packages: ['kysely'] },
-  'users/probe': { imports: [...leaves, ...ports, 'store/engine'], packages: ['kysely'] },
+  'users/sql': {
+    imports: [...leaves, ...ports, 'store/dialect', 'store/engine'],
+    packages: ['kysely'],
+  },
+  'users/probe': {
+    imports: [...leaves, ...ports, 'store/dialect', 'store/engine'],
+    packages: ['kysely'],
+  },
   limit: { imports: [...leaves, ...ports] },
   ...Object.fromEntries(
     ['limit/mysql', 'limit/postgres', 'limit/sql', 'limit/sqlite'].map((file) => [
       file,
       {
-        imports: [...leaves, ...ports, 'store/engine'],
+        imports: [...leaves, ...ports, 'store/dialect', 'store/engine'],
         packages: ['kysely', 'rate-limiter-flexible'],
       },
     ]),

@@ -121,7 +121,9 @@ describe('two servers behind the sample for nginx', () => {
       ),
     )
     expect(answers.filter(({ status }) => status === 200)).toHaveLength(1)
-    expect(answers.filter(({ status }) => status === 410)).toHaveLength(63)
+    // Too late, or told to come back by a server that has enough to do.
+    const others = answers.filter(({ status }) => status === 410 || status === 503)
+    expect(others).toHaveLength(63)
   })
 
   it('take a visitor for the one that nginx has seen, whatever is said', async () => {

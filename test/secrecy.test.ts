@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../src/config/load.ts'
 import { type Wired, wire } from '../src/wire.ts'
 import { TestClock } from './support/clock.ts'
 import { accounts, route, Site } from './support/site.ts'
 import { inFile } from './support/store.ts'
+import { commitsOf } from './support/wal.ts'
 
 let site: Site
 beforeEach(async () => {
@@ -31,7 +31,7 @@ describe('the request', () => {
     'for a %s address is one transaction of the store',
     async (_, email) => {
       for (const _again of [1, 2]) {
-        const before = commits()
+        const before = commitsOf(site.storeFile)
         const request = {
           method: 'POST',
           path: route,
@@ -41,7 +41,7 @@ describe('the request', () => {
         }
         const response = await wired.forgot().html({ format: 'html', request })
         expect(response.statusCode).toBe(303)
-        expect(commits() - before).toBe(1)
+        expect(commitsOf(site.storeFile) - before).toBe(1)
       }
     },
   )
@@ -54,19 +54,3 @@ describe('the request', () => {
     }
   })
 })
-
-/**
- * How many transactions the write-ahead log holds: in a frame that ends one, the header's second word is
- * the size of the database (https://www.sqlite.org/fileformat2.html#walformat).
- */
-function commits(): number {
-  const log = readFileSync(`${site.storeFile}-wal`)
-  if (log.length === 0) return 0
-  const frameBytes = 24 + log.readUInt32BE(8)
-  let count = 0
-  for (let offset = 32; offset + frameBytes <= log.length; offset += frameBytes) {
-    const isOfThisLog = log.subarray(offset + 8, offset + 16).equals(log.subarray(16, 24))
-    if (isOfThisLog && log.readUInt32BE(offset + 4) !== 0) count += 1
-  }
-  return count
-}

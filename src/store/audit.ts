@@ -19,7 +19,7 @@ export class SqlAudit implements Audit {
   }
 
   add(event: RecoveryEvent): Promise<RecoveryEvent> {
-    return this.#engine.run(async (database) => {
+    return this.#engine.write(async (database) => {
       const { resetId, userId, subjectKey } = event
       // The courier knows the recovery alone: whose it is stands there.
       const isNameless = resetId !== null && userId === null && subjectKey === null
@@ -54,11 +54,11 @@ export class SqlAudit implements Audit {
   }
 
   async told(id: string, now: number): Promise<void> {
-    await this.#engine.run((database) => this.#update(database, id, { told_at: now }))
+    await this.#engine.write((database) => this.#update(database, id, { told_at: now }))
   }
 
   async postpone(id: string, dueAt: number): Promise<void> {
-    await this.#engine.run((database) => this.#update(database, id, { due_at: dueAt }))
+    await this.#engine.write((database) => this.#update(database, id, { due_at: dueAt }))
   }
 
   async #update(

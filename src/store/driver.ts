@@ -1,5 +1,5 @@
 import { ForgotError } from '../errors.ts'
-import type { Place } from './engine.ts'
+import type { Place } from './dialect.ts'
 
 // Z13: whoever waits longer for a database is told to come back.
 export const patienceMs = 5000

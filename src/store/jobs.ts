@@ -74,7 +74,7 @@ export class SqlJobs implements Jobs {
   }
 
   async putBack(id: string, dueAt: number): Promise<void> {
-    await this.#engine.run((database) =>
+    await this.#engine.write((database) =>
       database
         .updateTable(this.#names.job)
         .set((row) => ({ state: 'queued', due_at: dueAt, attempts: row('attempts', '-', 1) }))
@@ -90,7 +90,7 @@ export class SqlJobs implements Jobs {
 
   async bury(id: string, now: number, error: string): Promise<boolean> {
     const values = { state: 'dead', ended_at: now, last_error: error } as const
-    const buried = await this.#engine.run((database) =>
+    const buried = await this.#engine.write((database) =>
       database
         .updateTable(this.#names.job)
         .set((row) => ({
@@ -147,7 +147,7 @@ export class SqlJobs implements Jobs {
 
   /** Changes a claimed job; one that has ended meanwhile stays as it is. */
   async #update(id: string, values: Partial<JobRow>): Promise<void> {
-    await this.#engine.run((database) =>
+    await this.#engine.write((database) =>
       database
         .updateTable(this.#names.job)
         .set(values)

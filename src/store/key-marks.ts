@@ -45,6 +45,6 @@ export class SqlKeyMarks implements KeyMarks {
   }
 
   async forget(): Promise<void> {
-    await this.#engine.run((database) => database.deleteFrom(this.#names.key).execute())
+    await this.#engine.write((database) => database.deleteFrom(this.#names.key).execute())
   }
 }

@@ -1,5 +1,5 @@
 import { type CreateTableBuilder, type Kysely, sql } from 'kysely'
-import type { Dialect } from './engine.ts'
+import type { Dialect } from './dialect.ts'
 import { limitTable, tableNames } from './schema.ts'
 
 /** Something that a migration makes. */

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { Dialect } from './engine.ts'
+import type { Dialect } from './dialect.ts'
 import type { Made } from './migration-first.ts'
 import { tableNames } from './schema.ts'
 

@@ -8,8 +8,9 @@ import {
   type SqlBool,
   sql,
 } from 'kysely'
+import type { Dialect, Place } from './dialect.ts'
 import { loadDriver, mostConnections, patienceMs, remedyFor } from './driver.ts'
-import { type Dialect, Engine, type Place, unusable } from './engine.ts'
+import { Engine, unusable } from './engine.ts'
 import { prepared } from './mysql-pool.ts'
 
 export interface Mysql<Tables> {

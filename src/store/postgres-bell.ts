@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
+import type { Place } from './dialect.ts'
 import { loadDriver } from './driver.ts'
-import type { Place } from './engine.ts'
 import type { Bell } from './mail.ts'
 
 // Rung in no request's transaction, and not on its heels: whoever is served next must not feel it. It also

@@ -1,7 +1,8 @@
 import { Kysely, PostgresDialect, type QueryExecutorProvider, sql } from 'kysely'
 import type { Pool } from 'pg'
+import { type Dialect, type Place, plainColumn } from './dialect.ts'
 import { loadDriver, mostConnections, patienceMs, remedyFor } from './driver.ts'
-import { type Dialect, Engine, type Place, plainColumn, unusable } from './engine.ts'
+import { Engine, unusable } from './engine.ts'
 
 export interface Postgres<Tables> {
   readonly engine: Engine<Tables>

@@ -63,7 +63,7 @@ export class SqlQueue implements MailQueue {
 
   /** @param sendableAt When there must be something left to send; `null`: that does not matter. */
   async #change(id: string, sendableAt: number | null, values: Partial<JobRow>): Promise<boolean> {
-    const result = await this.#engine.run((database) =>
+    const result = await this.#engine.write((database) =>
       database
         .updateTable(this.#names.job)
         .set(values)

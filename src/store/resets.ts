@@ -97,7 +97,7 @@ export class SqlResets implements Resets {
   }
 
   async confirm(id: string, now: number): Promise<void> {
-    await this.#engine.run((database) =>
+    await this.#engine.write((database) =>
       database
         .updateTable(this.#names.job)
         .set({ due_at: now })
@@ -135,7 +135,7 @@ export class SqlResets implements Resets {
 
   async revoke(id: string, now: number): Promise<void> {
     const userId = (await this.find(id))?.userId ?? null
-    await this.#engine.run((database) =>
+    await this.#engine.write((database) =>
       database
         .updateTable(this.#names.reset)
         .set({ state: 'revoked', ended_at: now })
@@ -146,7 +146,7 @@ export class SqlResets implements Resets {
   }
 
   async end(id: string, state: 'expired' | 'revoked', now: number): Promise<void> {
-    await this.#engine.run((database) =>
+    await this.#engine.write((database) =>
       database
         .updateTable(this.#names.reset)
         .set({ state, ended_at: now })

@@ -56,7 +56,7 @@ export class SqlStore implements Store {
   }
 
   async prune(now: number, before: number, count: number): Promise<boolean> {
-    await this.#engine.run((database) =>
+    await this.#engine.write((database) =>
       database
         .updateTable(this.#names.reset)
         .set((row) => ({ state: 'expired', ended_at: row.ref('expires_at') }))
@@ -66,7 +66,7 @@ export class SqlStore implements Store {
     )
     const { reset, job, audit } = this.#names
     // A mail that was given up can be tried again until there is nothing left to send.
-    await this.#engine.run((database) =>
+    await this.#engine.write((database) =>
       database
         .updateTable(job)
         .set({ sealed_address: null })
@@ -111,7 +111,7 @@ export class SqlStore implements Store {
     if (rows.length === 0) return 0
     const ids = sql.join(rows.map(({ id }) => id))
     const remove = sql`delete from ${sql.table(table)} where id in (${ids})`
-    await this.#engine.run((database) => remove.execute(database))
+    await this.#engine.write((database) => remove.execute(database))
     return rows.length
   }
 }

@@ -3,8 +3,9 @@ import { dirname } from 'node:path'
 import Database from 'better-sqlite3'
 import { Kysely, sql } from 'kysely'
 import { ForgotError } from '../errors.ts'
+import { type Dialect, type Place, plainColumn } from './dialect.ts'
 import { remedyFor } from './driver.ts'
-import { type Dialect, Engine, type Place, plainColumn, unusable } from './engine.ts'
+import { Engine, unusable } from './engine.ts'
 import { BlockingDialect } from './sqlite-driver.ts'
 
 /**

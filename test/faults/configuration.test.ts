@@ -19,9 +19,16 @@ describe('a secret that is replaced', () => {
   })
   afterAll(() => site.stop())
 
+  /** Gives up whatever was used before. */
+  const replace = async (by: string) => {
+    await site.server?.close()
+    await site.rekey()
+    await restart(site, { secret: by })
+  }
+
   /** All that people can have in their hands: links, codes, forms, buttons, and a mail that waits. */
   const begin = async () => {
-    await restart(site, { secret })
+    await replace(secret)
     const asked = [1, 2, 3, 4].map(async () => {
       const email = newAccount(site).email
       const visitor = site.visitor()
@@ -57,7 +64,7 @@ describe('a secret that is replaced', () => {
 
   it('Z20 ends all of it when it is listed no more, with pages that say so', async () => {
     const { late, open, guess, change, press } = await begin()
-    await restart(site, { secret: next })
+    await replace(next)
     const pages = [await open(), await guess(), await change(), await press()]
     expect(pages.map((page) => [page?.status, page?.reason])).toEqual([
       [404, 'link-invalid'],

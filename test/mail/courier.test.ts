@@ -207,6 +207,7 @@ it('says so when it cannot read an address any more', async () => {
   await site.smtp.stop()
   await site.visitor().post(route, { email: alice.email })
   await site.server?.close()
+  await site.rekey()
   site.config = { ...site.config, secret: secret.replaceAll('b', 'c') }
   await site.smtp.listen()
   await site.listen()

@@ -128,6 +128,11 @@ export class Site {
     return this.store.rows(sql)
   }
 
+  /** What `forgot-password store rekey` does: secrets that were in use are asked for no more. */
+  async rekey(): Promise<void> {
+    await this.store.execute('delete from key_mark')
+  }
+
   /** Stops everything and holds the log against what it must not contain. */
   async stop(): Promise<void> {
     await this.server?.close()
