@@ -18,9 +18,7 @@ import { SqlStore } from './store/sql.ts'
 import type { Store } from './store/store.ts'
 import { Templates } from './templates.ts'
 import { type Hooks, Trail } from './trail.ts'
-import { HttpUsers } from './users/http.ts'
 import { loadUsers } from './users/module.ts'
-import { MongoUsers } from './users/mongo.ts'
 import { SqlUsers } from './users/sql.ts'
 import { TimelyUsers } from './users/timely.ts'
 import type { Users } from './users/users.ts'
@@ -113,9 +111,13 @@ export function makeWebhook(
 
 async function openUsers({ users, dataDir }: Config, clock: Clock, opened: Opened): Promise<Users> {
   if (typeof users === 'string') return new TimelyUsers(await loadUsers(users))
-  if (users !== null && 'secret' in users)
+  // What few sites use is loaded for those alone: a start is felt.
+  if (users !== null && 'secret' in users) {
+    const { HttpUsers } = await import('./users/http.ts')
     return new TimelyUsers(await HttpUsers.open(users, clock))
+  }
   if (users !== null && isCollection(users)) {
+    const { MongoUsers } = await import('./users/mongo.ts')
     return new TimelyUsers(opened.add(await MongoUsers.open(users)))
   }
   const table = users ?? (await openDemoUsers(dataDir))

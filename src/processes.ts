@@ -98,6 +98,8 @@ export class Processes {
    * @throws {ForgotError} `ERR_FORGOT_LISTEN` when the first one ends instead; it has said why.
    */
   async start(count: number): Promise<void> {
+    // Each takes its connections itself: one that is handed to a process that has just died would never end.
+    cluster.schedulingPolicy = cluster.SCHED_NONE
     // What keeps one from listening keeps all, and once is often enough to hear of it.
     if (!(await this.#fork())) {
       throw new ForgotError('ERR_FORGOT_LISTEN', 'server.processes: the first one could not listen')
