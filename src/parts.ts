@@ -83,10 +83,22 @@ export async function openCore(
   const watch = { keys, marks: store.keyMarks, clock, log, lifeMs, isShared }
   const keyWatch = new KeyWatch(watch)
   await keyWatch.check()
+  await warnOfSkew(store, clock, log)
   const users = overrides.users
     ? new TimelyUsers(overrides.users)
     : await openUsers(config, clock, opened)
   return { clock, keys, keyWatch: opened.add(keyWatch), locales, store, templates, users }
+}
+
+// What a courier has taken is its own for fifteen seconds: another's clock must not say sooner that they are over.
+const mostSkewMs = 5000
+
+/** Machines compare times that others have written down. */
+async function warnOfSkew(store: Store, clock: Clock, log: Log): Promise<void> {
+  const skewMs = await store.clockSkew(clock.now())
+  if (Math.abs(skewMs) < mostSkewMs) return
+  const rule = 'the clocks of this machine and of the database differ: a mail may be sent twice'
+  log.warn({ skewMs: Math.round(skewMs) }, `${rule}; let a time server set both`)
 }
 
 /** Writes events to the store, and tells the host's hooks. */

@@ -149,6 +149,18 @@ export function machinesContract(name: string, databases: () => SharedDatabases)
       expect(await site.rows('select tries from password_reset')).toEqual([{ tries: 5 }])
     })
 
+    it('say so when their clock is not the database’s', async () => {
+      await start()
+      const said = () => site.logLines.filter((line) => line.includes('the clocks of this machine'))
+      expect(said()).toEqual([])
+      await site.server?.close()
+      site.clock.move(minutes(1))
+      await site.listen()
+      const [line] = said()
+      expect(JSON.parse(line ?? '{}').skewMs).toBeGreaterThan(50_000)
+      expect(JSON.parse(line ?? '{}').skewMs).toBeLessThan(70_000)
+    })
+
     it('counts a client’s requests together', async () => {
       await start({ limits: { perClient: '6/10m' } })
       const visitors = [site.visitor(), (await another()).visitor]

@@ -39,6 +39,8 @@ export interface Dialect {
   columns(database: QueryExecutorProvider, table: string): Promise<readonly string[]>
   /** Lets go of what was deleted, where the engine keeps a log of its writes; what is in use may stay. */
   forget(database: QueryExecutorProvider): Promise<void>
+  /** What a server's own clock says, in milliseconds since the Unix epoch; `null` where there is but one clock. */
+  now(database: QueryExecutorProvider): Promise<number | null>
   /** Writes what stands there already: it fails where nothing can be written. */
   touch(database: QueryExecutorProvider): Promise<void>
 }

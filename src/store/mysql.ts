@@ -95,6 +95,10 @@ function dialect(turnTable: string | null): Dialect {
     ...names,
     ...comparisons,
     async forget() {},
+    async now(database) {
+      const query = sql<{ now: string }>`select unix_timestamp(sysdate(3)) * 1000 as now`
+      return Number((await query.execute(database)).rows[0]?.now)
+    },
     async touch(database) {
       const { rows } = await readOnly.execute(database as QueryExecutorProvider)
       if (rows[0]?.value === 1) throw new Error('it can only be read')

@@ -101,6 +101,10 @@ const dialect: Dialect = {
     return (await query.execute(database)).rows.map((row) => row.name)
   },
   async forget() {},
+  async now(database) {
+    const query = sql<{ now: string }>`select extract(epoch from clock_timestamp()) * 1000 as now`
+    return Number((await query.execute(database)).rows[0]?.now)
+  },
   async touch(database) {
     // One that only follows another would refuse the first request instead of the start.
     const { rows } = await readOnly.execute(database as QueryExecutorProvider)

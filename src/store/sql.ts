@@ -1,4 +1,5 @@
 import { sql } from 'kysely'
+import type { Milliseconds } from '../units.ts'
 import { SqlAudit } from './audit.ts'
 import { type Engine, isBusy } from './engine.ts'
 import { SqlJobs } from './jobs.ts'
@@ -85,6 +86,11 @@ export class SqlStore implements Store {
     // Deleted rows live on in the log of writes until that is emptied.
     if (!mayBeMore) await this.#engine.run((database) => this.#engine.dialect.forget(database))
     return mayBeMore
+  }
+
+  async clockSkew(now: number): Promise<Milliseconds> {
+    const theirs = await this.#engine.run((database) => this.#engine.dialect.now(database))
+    return theirs === null ? 0 : now - theirs
   }
 
   async check(): Promise<void> {

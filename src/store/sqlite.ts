@@ -125,6 +125,7 @@ const dialect: Dialect = {
       select name from pragma_table_xinfo(${name}, ${schema}) where hidden <> 1 order by cid`
     return (await query.execute(database)).rows.map((row) => row.name)
   },
+  now: async () => null,
   async forget(database) {
     await sql`pragma wal_checkpoint(truncate)`.execute(database)
   },

@@ -168,6 +168,8 @@ export interface Store {
    * `count` rows of each kind. Whether there may be more to delete.
    */
   prune(now: number, before: number, count: number): Promise<boolean>
+  /** By how much this machine's clock is ahead of the database's; behind it: less than 0. */
+  clockSkew(now: number): Promise<Milliseconds>
   /** Resolves when the database answers. */
   check(): Promise<void>
   close(): Promise<void>
