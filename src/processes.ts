@@ -95,16 +95,19 @@ export class Processes {
   /**
    * Resolves when all of them listen.
    *
-   * @throws {ForgotError} `ERR_FORGOT_LISTEN` when the first one ends instead; it has said why.
+   * @throws {ForgotError} `ERR_FORGOT_CONFIG` or `ERR_FORGOT_LISTEN` when the first one ends instead, as its
+   *   exit code tells; it has said why.
    */
   async start(count: number): Promise<void> {
     // Each takes its connections itself: one that is handed to a process that has just died would never end.
     cluster.schedulingPolicy = cluster.SCHED_NONE
     // What keeps one from listening keeps all, and once is often enough to hear of it.
-    if (!(await this.#fork())) {
-      throw new ForgotError('ERR_FORGOT_LISTEN', 'server.processes: the first one could not listen')
+    const first = await this.#fork()
+    if (first !== null) {
+      const code = first.process.exitCode === 2 ? 'ERR_FORGOT_CONFIG' : 'ERR_FORGOT_LISTEN'
+      throw new ForgotError(code, 'server.processes: the first one has ended before it listened')
     }
-    await Promise.all(Array.from({ length: count - 1 }, () => this.#fork()))
+    await Promise.all(Array.from({ length: count - 1 }, () => this.#forkUntilOneListens()))
   }
 
   async stop(): Promise<void> {
@@ -113,8 +116,12 @@ export class Processes {
     await Promise.all(this.#running.values())
   }
 
-  /** Whether it has come to listen. */
-  async #fork(): Promise<boolean> {
+  async #forkUntilOneListens(): Promise<void> {
+    while (!this.#isStopping && (await this.#fork()) !== null) await sleep(restartMs)
+  }
+
+  /** One more, once it listens; one that has ended before is the answer, else that is `null`. */
+  async #fork(): Promise<Worker | null> {
     const worker = cluster.fork({ [mark]: '1' })
     // One that has just died cannot be told anything; its end is heard of all the same.
     worker.on('error', () => {})
@@ -125,7 +132,7 @@ export class Processes {
     const isListening = await Promise.race([listening, ended])
     if (isListening) void ended.then(() => this.#replace(worker))
     else this.#running.delete(worker)
-    return isListening
+    return isListening ? null : worker
   }
 
   async #replace(worker: Worker): Promise<void> {
@@ -133,10 +140,8 @@ export class Processes {
     if (this.#isStopping) return
     const { pid, exitCode, signalCode } = worker.process
     this.#parts.log.error({ pid, exitCode, signalCode }, 'a process has ended: another one starts')
-    for (;;) {
-      await sleep(restartMs, undefined, { ref: false })
-      if (this.#isStopping || (await this.#fork())) return
-    }
+    await sleep(restartMs)
+    await this.#forkUntilOneListens()
   }
 
   async #take(worker: Worker, report: Report): Promise<void> {

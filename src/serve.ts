@@ -1,4 +1,5 @@
 import type { Config } from './config/config.ts'
+import { openBell } from './databases.ts'
 import { ForgotError } from './errors.ts'
 import { mountHealth } from './health.ts'
 import { describeError } from './log.ts'
@@ -35,10 +36,13 @@ export async function serveProcesses(
   const { log } = app
   const metrics = new Metrics()
   const wired = isDelivering ? await wireCourier(config, { log }, metrics) : null
-  const processes = new Processes({ log, metrics, wake: () => wired?.courier.wake() })
+  const bell = isDelivering ? null : await openBell(config.store)
+  const wake = () => (wired === null ? bell?.ring() : wired.courier.wake())
+  const processes = new Processes({ log, metrics, wake })
   app.addHook('onReady', async () => wired?.courier.start())
   app.addHook('onClose', async () => {
     await Promise.all([processes.stop(), wired?.courier.stop()])
+    await bell?.close()
   })
   try {
     await processes.start(count)

@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
@@ -91,6 +91,15 @@ describe('several processes on one port', () => {
     running.kill('SIGKILL')
     await eventually(() => ![...pids].some(isRunning))
     expect([...pids].filter(isRunning)).toEqual([])
+  })
+
+  it('say once what is wrong with the configuration, and that it is', async () => {
+    const templates = join(site.folder, 'own')
+    mkdirSync(templates)
+    writeFileSync(join(templates, 'forgot.eta'), '<%= it.nothing.at.all %>')
+    server = new Cli(['serve', '--config', file], { env: { FORGOT_TEMPLATES: templates } })
+    expect(await server.ended()).toBe(2)
+    expect(server.errors.match(/forgot\.eta:1/g)).toHaveLength(1)
   })
 
   it('say once why they cannot listen', async () => {
