@@ -221,7 +221,8 @@ class MysqlStore implements TestStore {
   }
 
   async execute(sql: string): Promise<void> {
-    await this.rows(sql)
+    const connection = await createConnection({ uri: this.url, multipleStatements: true })
+    await connection.query(sql).finally(() => connection.end())
   }
 
   async tables(): Promise<string[]> {
