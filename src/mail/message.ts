@@ -1,4 +1,4 @@
-import { convert, type FormatCallback } from 'html-to-text'
+import { compile, type FormatCallback } from 'html-to-text'
 import { contrastRatio, type Shades } from '../colour.ts'
 import { escapeHtml } from '../html.ts'
 import { directionOf, type Locale } from '../locale/locale.ts'
@@ -125,21 +125,6 @@ function styled(body: string, linkColour: string): string {
   return html.replaceAll('<a class="plain"', `<a class="plain" style="color:${linkColour}"`)
 }
 
-function plainText(html: string): string {
-  const text = convert(html, {
-    wordwrap: longestTextLine,
-    baseElements: { selectors: ['td.card'] },
-    formatters: { ownLine },
-    selectors: [
-      { selector: 'h1', options: { uppercase: false } },
-      { selector: 'a', format: 'ownLine' },
-      { selector: 'a.button', format: 'anchor', options: { ignoreHref: true } },
-      { selector: 'table', format: 'block' },
-    ],
-  })
-  return `${text.trim()}\n`
-}
-
 /** A link as its label, and below it the address alone on its line: nothing can be taken for a part of it. */
 const ownLine: FormatCallback = (link, walk, builder) => {
   const href: string = link.attribs.href ?? ''
@@ -148,4 +133,21 @@ const ownLine: FormatCallback = (link, walk, builder) => {
   builder.openBlock()
   builder.addInline(href, { noWordTransform: true })
   builder.closeBlock()
+}
+
+// Made once: to read these rules takes longer than to follow them.
+const toText = compile({
+  wordwrap: longestTextLine,
+  baseElements: { selectors: ['td.card'] },
+  formatters: { ownLine },
+  selectors: [
+    { selector: 'h1', options: { uppercase: false } },
+    { selector: 'a', format: 'ownLine' },
+    { selector: 'a.button', format: 'anchor', options: { ignoreHref: true } },
+    { selector: 'table', format: 'block' },
+  ],
+})
+
+function plainText(html: string): string {
+  return `${toText(html).trim()}\n`
 }
