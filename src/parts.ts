@@ -48,7 +48,6 @@ export interface Overrides {
 export interface Core {
   readonly clock: Clock
   readonly keys: KeyRing
-  readonly keyWatch: KeyWatch
   readonly locales: Locales
   readonly store: Store
   readonly templates: Templates
@@ -77,21 +76,33 @@ export async function openCore(
   const templates = new Templates(config.templates)
   const locales = Locales.load(config.locales)
   const { keys, store } = await openStore(config, opened)
-  const { clock = systemClock, log = silentLog } = overrides
-  const lifeMs = retentionMs(config)
-  const isShared = !config.store.url.startsWith('sqlite:')
-  const watch = { keys, marks: store.keyMarks, clock, log, lifeMs, isShared }
-  const keyWatch = new KeyWatch(watch)
-  await keyWatch.check()
-  await warnOfSkew(store, clock, log)
+  const { clock = systemClock } = overrides
   const users = overrides.users
     ? new TimelyUsers(overrides.users)
     : await openUsers(config, clock, opened)
-  return { clock, keys, keyWatch: opened.add(keyWatch), locales, store, templates, users }
+  return { clock, keys, locales, store, templates, users }
 }
 
 // What a courier has taken is its own for fifteen seconds: another's clock must not say sooner that they are over.
 const mostSkewMs = 5000
+
+/**
+ * Finds out whether a process may work beside others on its store. Once is enough: its courier's thread need not.
+ *
+ * @throws {ForgotError} `ERR_FORGOT_CONFIG` when others use a secret that it does not have.
+ */
+export async function joinOthers(
+  config: Config,
+  { clock, keys, store }: Core,
+  log: Log,
+): Promise<KeyWatch> {
+  const lifeMs = retentionMs(config)
+  const isShared = !config.store.url.startsWith('sqlite:')
+  const keyWatch = new KeyWatch({ keys, marks: store.keyMarks, clock, log, lifeMs, isShared })
+  await keyWatch.check()
+  await warnOfSkew(store, clock, log)
+  return keyWatch
+}
 
 /** Machines compare times that others have written down. */
 async function warnOfSkew(store: Store, clock: Clock, log: Log): Promise<void> {

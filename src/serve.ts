@@ -4,6 +4,7 @@ import { ForgotError } from './errors.ts'
 import { mountHealth } from './health.ts'
 import { describeError } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { joinOthers } from './parts.ts'
 import { Processes } from './processes.ts'
 import { inspectOwnFiles } from './rehearsal.ts'
 import { loadAssets } from './respond/assets.ts'
@@ -64,11 +65,18 @@ export async function serveProcesses(
 export async function serveCourier(config: Config, port: number | null): Promise<void> {
   const app = createBareServer(config)
   const { core, courier, health } = await wireCourier(config, { log: app.log })
-  const notes = await inspectOwnFiles({ config, ...core }, loadAssets(config, core.templates))
-  for (const note of notes) app.log.warn(note)
   mountHealth(app, health)
   app.addHook('onReady', async () => courier.start())
   app.addHook('onClose', () => courier.stop())
+  try {
+    await joinOthers(config, core, app.log)
+    const notes = await inspectOwnFiles({ config, ...core }, loadAssets(config, core.templates))
+    for (const note of notes) app.log.warn(note)
+  } catch (error) {
+    // Its connections would keep the process alive.
+    await app.close()
+    throw error
+  }
   if (port === null) await app.ready()
   else await listen(app, { host: config.server.host, port })
   stopOnSignals(app)

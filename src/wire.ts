@@ -13,6 +13,7 @@ import { checkNode } from './node.ts'
 import { Opened } from './opened.ts'
 import {
   type Core,
+  joinOthers,
   type Overrides,
   openCore,
   openLimiter,
@@ -61,6 +62,7 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
   try {
     const core = await openCore(config, overrides, opened)
     const { clock, store, templates } = core
+    const keyWatch = opened.add(await joinOthers(config, core, log))
     const assets = loadAssets(config, templates, overrides.assetPath)
     const notes = await inspectOwnFiles({ config, ...core }, assets)
     for (const note of notes) log.warn({}, note)
@@ -91,7 +93,7 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
       start: () => {
         delivery.start()
         pruner.start()
-        core.keyWatch.start()
+        keyWatch.start()
         if (isDelivering) void mail.warn(log)
       },
       close: async () => {
