@@ -48,16 +48,17 @@ async function copy(from: StorePlace, to: StorePlace, opened: Opened): Promise<v
 }
 
 async function rekey(store: StorePlace, opened: Opened): Promise<void> {
-  const engine = await openOwnDatabase(store)
-  const { keyMarks } = opened.add(await SqlStore.open(engine, store.tablePrefix))
+  const { keyMarks } = (await open(store, opened)).store
   await keyMarks.forget()
   process.stdout.write('The secrets of the configuration are taken at the next start.\n')
 }
 
-async function open(store: StorePlace, opened: Opened): Promise<CopyEnd> {
-  const engine = await openOwnDatabase(store)
-  opened.add(await SqlStore.open(engine, store.tablePrefix))
-  return { engine, prefix: store.tablePrefix }
+async function open(
+  { url, tablePrefix: prefix }: StorePlace,
+  opened: Opened,
+): Promise<CopyEnd & { readonly store: SqlStore }> {
+  const engine = await openOwnDatabase({ url, tablePrefix: prefix })
+  return { engine, prefix, store: opened.add(await SqlStore.open(engine, prefix)) }
 }
 
 /** The address goes through the rules of the configuration, and the environment has no say in it. */

@@ -18,24 +18,15 @@ export class SqlKeyMarks implements KeyMarks {
   async use(marks: Keys, now: number, withinMs: Milliseconds): Promise<boolean> {
     const [newest] = marks
     const { key } = this.#names
-    const used = await this.#engine.run((database) =>
-      database
-        .selectFrom(key)
-        .selectAll()
-        .where('used_at', '>', now - withinMs)
-        .execute(),
-    )
-    if (!used.every(({ id }) => marks.includes(id))) return false
-    if (used.some(({ id, used_at }) => id === newest && used_at > now - restMs)) return true
     return this.#engine.transaction(
       async (tables) => {
-        const others = await tables
+        const used = await tables
           .selectFrom(key)
-          .select('id')
-          .where('id', 'not in', marks)
+          .selectAll()
           .where('used_at', '>', now - withinMs)
           .execute()
-        if (others.length > 0) return false
+        if (!used.every(({ id }) => marks.includes(id))) return false
+        if (used.some(({ id, used_at }) => id === newest && used_at > now - restMs)) return true
         await tables.deleteFrom(key).where('id', '=', newest).execute()
         await tables.insertInto(key).values({ id: newest, used_at: now }).execute()
         return true
