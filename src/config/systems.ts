@@ -30,7 +30,7 @@ export const server: z.ZodType<Parsed['server']> = z.strictObject({
     .union([z.int().min(1).max(64), z.literal('auto')], "must be a number, 1 to 64, or 'auto'")
     .default(1)
     .describe(
-      'How many processes answer at that port; one more delivers the mails. auto: as many as there are processor cores. One does some thousand requests a second.',
+      'How many processes answer at that port; one more delivers the mails. auto: as many as there are processor cores. docs/scale.md has figures.',
     ),
   trustProxy: z
     .union([z.boolean(), networks], networksRule)
