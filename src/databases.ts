@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import type { Config } from './config/config.ts'
+import { ForgotError } from './errors.ts'
 import { mysqlCounters } from './limit/mysql.ts'
 import { postgresCounters } from './limit/postgres.ts'
 import { type Counters, SqlLimiter } from './limit/sql.ts'
@@ -17,6 +19,23 @@ import type { Limit } from './units.ts'
 // Which engine a URL names: the only place that knows which there are.
 
 type StorePlace = Config['store']
+
+/** The file that a store lies in; `null` where it is a server's. */
+export function storeFile({ url }: Pick<StorePlace, 'url'>): string | null {
+  return isSqlite(url) ? url.slice('sqlite:'.length) : null
+}
+
+/**
+ * Makes sure that there is a store, for commands that only look into one: they would make an empty one.
+ *
+ * @throws {ForgotError} `ERR_FORGOT_STORE` when there is none.
+ */
+export function requireStore(store: StorePlace): void {
+  const file = storeFile(store)
+  if (file === null || existsSync(file)) return
+  const message = `store.url: there is no file ${file}: no server has been started with this configuration here`
+  throw new ForgotError('ERR_FORGOT_STORE', message)
+}
 
 /** @throws {ForgotError} `ERR_FORGOT_STORE` when it cannot be opened. */
 export async function openOwnDatabase({ url, tablePrefix }: StorePlace): Promise<Engine<Tables>> {

@@ -14,6 +14,8 @@ export type ForgotErrorCode =
   | 'ERR_FORGOT_NODE'
   /** More work is waiting than may wait; the same request is welcome a little later. */
   | 'ERR_FORGOT_BUSY'
+  /** The support desk can do nothing for an address. */
+  | 'ERR_FORGOT_DESK'
   /** The port is taken or may not be opened. */
   | 'ERR_FORGOT_LISTEN'
 

@@ -73,7 +73,7 @@ export async function openCore(
   overrides: Overrides,
   opened: Opened,
 ): Promise<Core> {
-  const templates = new Templates(config.templates)
+  const templates = new Templates(config.templates, { isWhole: config.theme.layout })
   const locales = Locales.load(config.locales)
   const { keys, store } = await openStore(config, opened)
   const { clock = systemClock } = overrides
@@ -132,7 +132,12 @@ export function makeWebhook(
   return new Webhook({ url, secret, audit: store.audit, clock, log })
 }
 
-async function openUsers({ users, dataDir }: Config, clock: Clock, opened: Opened): Promise<Users> {
+/** @throws {ForgotError} `ERR_FORGOT_USERS` when they cannot be opened, or differ from their mapping. */
+export async function openUsers(
+  { users, dataDir }: Config,
+  clock: Clock,
+  opened: Opened,
+): Promise<Users> {
   if (typeof users === 'string') return new TimelyUsers(await loadUsers(users))
   // What few sites use is loaded for those alone: a start is felt.
   if (users !== null && 'secret' in users) {

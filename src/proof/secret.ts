@@ -17,6 +17,7 @@ export type Purpose =
   | 'subject'
   | 'account'
   | 'client'
+  | 'instance'
   | 'form'
   | 'revoke'
   | 'mark'

@@ -4,7 +4,7 @@ import type { RecoveryEvent } from '../events.ts'
 import type { Milliseconds } from '../units.ts'
 import type { Engine } from './engine.ts'
 import type { AuditRow, TableNames, Tables } from './schema.ts'
-import type { Audit, TrailEvent } from './store.ts'
+import type { Audit, Keys, TrailEvent } from './store.ts'
 
 // What is older is no news any more: an endpoint that was away for so long asks the table.
 const newsMs = 24 * 3_600_000
@@ -51,6 +51,23 @@ export class SqlAudit implements Audit {
       },
       ['webhook'],
     )
+  }
+
+  async about(subjectKeys: Keys, userId: string | null, count: number): Promise<TrailEvent[]> {
+    const rows = await this.#engine.run((database) =>
+      database
+        .selectFrom(this.#names.audit)
+        .selectAll()
+        .where((row) =>
+          userId === null
+            ? row('subject_key', 'in', subjectKeys)
+            : row.or([row('subject_key', 'in', subjectKeys), row('user_id', '=', userId)]),
+        )
+        .orderBy('id', 'desc')
+        .limit(count)
+        .execute(),
+    )
+    return rows.map(toEvent)
   }
 
   async told(id: string, now: number): Promise<void> {

@@ -1,4 +1,5 @@
 import type { Transaction } from 'kysely'
+import type { RecoveryEvent } from '../events.ts'
 import { insertEvent } from './audit.ts'
 import { codeFor, renew } from './codes.ts'
 import { liveFirst, queueJob, toReset } from './rows.ts'
@@ -25,17 +26,26 @@ export async function requestReset(
   if (!isKept) await endLive(tables, names, request)
   const reset = isKept ? newest : await make(tables, names, request, isShownAgain ? newest : null)
   const name = isGranted ? 'requested' : 'suppressed'
-  await insertEvent(tables, names, {
-    name,
-    at: request.now,
-    resetId: reset.id,
-    userId: null,
-    subjectKey: request.subjectKeys[0],
-    client: request.client,
-    reason: '',
-  })
+  await recordRequest(tables, names, request, { name, resetId: reset.id, reason: '' })
   const shown = isGranted ? await grant(tables, names, request, reset) : reset
   return { ...shown, isGranted }
+}
+
+/** A new reset whatever there is, that no mail is owed for. */
+export async function issueReset(
+  tables: Transaction<Tables>,
+  names: TableNames,
+  request: ResetRequest,
+): Promise<Reset> {
+  await findNewest(tables, names, request)
+  await endLive(tables, names, request)
+  const reset = await make(tables, names, request, null)
+  await recordRequest(tables, names, request, {
+    name: 'requested',
+    resetId: reset.id,
+    reason: 'support',
+  })
+  return reset
 }
 
 /** A new reset whatever there is, that looks like the newest one and takes over its mail. */
@@ -53,6 +63,15 @@ export async function restartReset(
     .where('id', '=', request.jobId)
     .execute()
   return reset
+}
+
+function recordRequest(
+  tables: Transaction<Tables>,
+  names: TableNames,
+  { now: at, subjectKeys: [subjectKey], client }: ResetRequest,
+  what: Pick<RecoveryEvent, 'name' | 'resetId' | 'reason'>,
+): Promise<void> {
+  return insertEvent(tables, names, { ...what, at, userId: null, subjectKey, client })
 }
 
 /** The address's newest reset in any state; one that has expired is ended first, so that it stays ended. */

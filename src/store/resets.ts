@@ -2,7 +2,7 @@ import type { SelectQueryBuilder } from 'kysely'
 import type { CodeTry, TriedCode } from './code.ts'
 import { findDailyLock, tryCode } from './codes.ts'
 import type { Engine } from './engine.ts'
-import { requestReset, restartReset } from './request.ts'
+import { issueReset, requestReset, restartReset } from './request.ts'
 import { liveFirst, queueJob, toReset } from './rows.ts'
 import type { ResetRow, TableNames, Tables } from './schema.ts'
 import type { Assignment, Keys, Notice, Requested, Reset, ResetRequest, Resets } from './store.ts'
@@ -28,6 +28,13 @@ export class SqlResets implements Resets {
   restart(request: ResetRequest): Promise<Reset> {
     return this.#engine.transaction(
       (tables) => restartReset(tables, this.#names, request),
+      request.subjectKeys.map(turnOf),
+    )
+  }
+
+  issue(request: ResetRequest): Promise<Reset> {
+    return this.#engine.transaction(
+      (tables) => issueReset(tables, this.#names, request),
       request.subjectKeys.map(turnOf),
     )
   }

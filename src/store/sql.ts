@@ -5,7 +5,7 @@ import { type Engine, isBusy } from './engine.ts'
 import { SqlJobs } from './jobs.ts'
 import { SqlKeyMarks } from './key-marks.ts'
 import type { Jobs, MailQueue } from './mail.ts'
-import { migrate } from './migrations.ts'
+import { migrate, migrationRemedy } from './migrations.ts'
 import { SqlQueue } from './queue.ts'
 import { SqlResets } from './resets.ts'
 import { type TableNames, type Tables, tableNames } from './schema.ts'
@@ -13,10 +13,6 @@ import type { Audit, KeyMarks, Resets, Store } from './store.ts'
 
 // Half a year: long enough to look into what is noticed late.
 const auditMs = 180 * 24 * 3_600_000
-
-// Either a later version was here, or other tables have the names of ours.
-const migrationRemedy =
-  'use the version of this module that made its tables, or set another store.url or store.tablePrefix'
 
 /** The store on any SQL engine. */
 export class SqlStore implements Store {

@@ -76,18 +76,17 @@ function open<Tables>(
 }
 
 function openOwn(file: string, isThere: boolean): Database.Database {
-  const isNew = file !== ':memory:' && !isThere
-  if (isNew) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
+  if (!isThere) mkdirSync(dirname(file), { recursive: true, mode: 0o700 })
   const connection = new Database(file)
   // Its write-ahead log and index take the mode of the file.
-  if (isNew) chmodSync(file, 0o600)
+  if (!isThere) chmodSync(file, 0o600)
   connection.pragma('journal_mode = WAL')
   // A request that was answered survives a power cut.
   connection.pragma('synchronous = FULL')
   connection.pragma('secure_delete = ON')
   connection.pragma('trusted_schema = OFF')
   // Damage that nobody meets today would be met by a visitor tomorrow.
-  const found = isNew ? 'ok' : connection.pragma('quick_check(1)', { simple: true })
+  const found = isThere ? connection.pragma('quick_check(1)', { simple: true }) : 'ok'
   if (found !== 'ok') throw Object.assign(new Error(String(found)), { code: 'SQLITE_CORRUPT' })
   return connection
 }

@@ -91,6 +91,11 @@ export interface Resets {
    * and gives it the mail job that found this out: nothing is mailed, and nothing counted, a second time.
    */
   restart(request: ResetRequest): Promise<Reset>
+  /**
+   * Makes a reset that nobody is mailed, in the place of whatever is live for its address: for an owner who hands
+   * the link over. No limit counts it.
+   */
+  issue(request: ResetRequest): Promise<Reset>
   findByToken(tokenHash: string): Promise<Reset | null>
   find(id: string): Promise<Reset | null>
   /** The newest reset with this reference, in any state. */
@@ -133,6 +138,8 @@ export interface Audit {
    * none, or it is somebody else's, or not due yet: those after it wait, so that they arrive in their order.
    */
   claimNext(now: number, leaseMs: Milliseconds): Promise<TrailEvent | null>
+  /** What happened to an address or to its account, the newest first, at most `count`. */
+  about(subjectKeys: Keys, userId: string | null, count: number): Promise<TrailEvent[]>
   /** The endpoint has been told. */
   told(id: string, now: number): Promise<void>
   /** It could not be told; not to be tried before `dueAt`. */

@@ -16,6 +16,7 @@ interface Row {
 }
 
 const nobody = sql`1 = 0`
+const sampleSize = 20
 
 /** The accounts in a table of the site, under whatever names its table and columns have. */
 export class SqlUsers implements Users {
@@ -78,6 +79,16 @@ export class SqlUsers implements Users {
     if (sessions === null) return
     const isTheirs = sql`${sql.ref(sessions.user)} = ${id}`
     await this.#engine.transaction((tables) => this.#endSessions(tables, sessions, isTheirs))
+  }
+
+  async sampleHashes(): Promise<readonly string[]> {
+    const { table, password } = this.#map
+    const query = sql<{
+      hash: unknown
+    }>`select ${sql.ref(password)} as hash from ${sql.table(table)}
+      where ${sql.ref(password)} is not null and ${this.#condition} limit ${sql.lit(sampleSize)}`
+    const { rows } = await this.#engine.run((database) => query.execute(database))
+    return rows.map(({ hash }) => String(hash))
   }
 
   close(): Promise<void> {

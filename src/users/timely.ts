@@ -36,6 +36,10 @@ export class TimelyUsers implements Users {
     await this.#inTime(this.#users.endSessions?.(id) ?? Promise.resolve())
   }
 
+  async sampleHashes(): Promise<readonly string[]> {
+    return this.#inTime(this.#users.sampleHashes?.() ?? Promise.resolve([]))
+  }
+
   /** @throws {ForgotError} `ERR_FORGOT_USERS` when the answer does not come in time. */
   async #inTime<T>(answer: Promise<T>): Promise<T> {
     const end = new AbortController()

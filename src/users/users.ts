@@ -25,4 +25,6 @@ export interface Users {
    * out, the site's sessions outlive that.
    */
   endSessions?(id: string): Promise<void>
+  /** Password hashes of a few accounts, for the owner to learn whether ours are of their kind. */
+  sampleHashes?(): Promise<readonly string[]>
 }
