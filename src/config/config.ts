@@ -119,10 +119,11 @@ export interface ConfigInput {
   users?: UserTableInput | UserCollectionInput | UserEndpointInput | string | null
   locales?: { default?: string; offer?: 'auto' | string[]; dir?: string | null }
   templates?: string | null
-  theme?: { accent?: string; logo?: string | null; css?: string | null }
+  theme?: { accent?: string; logo?: string | null; css?: string | null; layout?: boolean }
   hooks?: { url?: string | null; secret?: string | null }
   log?: { level?: 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent' }
   metrics?: { enabled?: boolean }
+  preview?: { enabled?: boolean }
 }
 
 /** A checked configuration: every key present, durations in milliseconds, limits as lists. */

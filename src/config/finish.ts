@@ -118,6 +118,11 @@ function checkRequired(parsed: Parsed, source: Source, isDemo: boolean): void {
       'is required unless site.url is this machine: the built-in mailbox shows every link'
     source.refuse(['smtp', 'host'], rule)
   }
+  if (isPublic(parsed) && parsed.preview.enabled) {
+    const rule =
+      'must be false unless site.url is this machine; "forgot-password preview" shows the same there'
+    source.refuse(['preview', 'enabled'], rule)
+  }
   if (isPublic(parsed) && parsed.site.url?.startsWith('http:')) {
     const rule = 'must be https, except on this machine: a link over http can be read on its way'
     source.refuse(['site', 'url'], rule)
@@ -164,8 +169,7 @@ function mailHost({ site }: Parsed): string {
 
 function absoluteUrl(url: string, folder: string): string {
   if (!url.startsWith('sqlite:')) return url
-  const file = url.slice('sqlite:'.length)
-  return file === ':memory:' ? url : `sqlite:${resolve(folder, file)}`
+  return `sqlite:${resolve(folder, url.slice('sqlite:'.length))}`
 }
 
 /** A default folder counts only beside a file, and where it is: a host's own `templates` is its own. */

@@ -27,6 +27,13 @@ export function keysOf(key: Key | undefined): Readonly<Record<string, Key>> | nu
   return null
 }
 
+/** Whether an object must stand at a path: one with nothing in it but comments is as good as none. */
+export function isSection(path: Path): boolean {
+  let key: Key | undefined = configSchema
+  for (const name of path) key = keysOf(key)?.[String(name)]
+  return key?.properties !== undefined
+}
+
 /** The names of the keys that may stand in the object at a path. */
 export function keyNamesAt(path: Path): readonly string[] {
   let key: Key | undefined = configSchema

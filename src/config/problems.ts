@@ -1,3 +1,4 @@
+import { basename, relative, resolve } from 'node:path'
 import { ForgotError } from '../errors.ts'
 
 /** The keys that lead to a value. */
@@ -51,8 +52,19 @@ export function showPath(path: Path): string {
     .join('')
 }
 
+/** A file's name as its owner knows it. */
+export function shownFile(file: string): string {
+  const short = relative(process.cwd(), resolve(file))
+  return short.startsWith('..') ? file : short || basename(file)
+}
+
+/** `config.yaml:3:9`, or the name that a place has. */
+export function showPlace(place: Place): string {
+  return typeof place === 'string' ? place : `${place.file}:${place.line}:${place.column}`
+}
+
 function showProblem({ place, path, rule }: Problem): string {
-  const where = typeof place === 'string' ? place : `${place.file}:${place.line}:${place.column}`
+  const where = showPlace(place)
   if (path === null || path.length === 0)
     return `${where}${typeof place === 'string' ? ':' : ''} ${rule}`
   return `${where} ${showPath(path)}: ${rule}`

@@ -3,7 +3,7 @@ import type { Parsed } from './config.ts'
 import { mail, smtp } from './mail.ts'
 import { route, routeActions, routeKey } from './routes.ts'
 import { locales, site, theme } from './site.ts'
-import { hooks, log, metrics, server, store, users } from './systems.ts'
+import { hooks, log, metrics, preview, server, store, users } from './systems.ts'
 import { defaultFolders, sitePath } from './values.ts'
 import { limits, password, recovery } from './visitors.ts'
 
@@ -70,4 +70,5 @@ export const schema: z.ZodType<Parsed> = z.strictObject({
     .prefault({})
     .describe('What the standalone server writes to its standard output, as JSON.'),
   metrics: metrics.prefault({}).describe('Figures for monitoring.'),
+  preview: preview.prefault({}).describe('Every page and mail to look at, while you write them.'),
 })

@@ -67,4 +67,10 @@ export const theme: z.ZodType<Parsed['theme']> = z.strictObject({
     .nullable()
     .default(null)
     .describe('A CSS file added after ours; null: none.'),
+  layout: z
+    .boolean('must be true or false')
+    .default(true)
+    .describe(
+      'Whether pages are whole. false: each is a fragment without html, head and style sheet, for a page of your own to hold (docs/templates.md).',
+    ),
 })

@@ -1,6 +1,15 @@
-import { type Path, type Place, Problems } from './problems.ts'
+import { type Path, type Place, Problems, showPlace } from './problems.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
+
+/** A value as its owner has written it. */
+export interface Given {
+  readonly value: unknown
+  /** `config.yaml:3:9`, or the name of a variable. */
+  readonly place: string
+  /** Whether it holds a variable: then the file does not tell it. */
+  readonly isFromEnvironment: boolean
+}
 
 /** Values on their way to a configuration, with the place each came from. */
 export class Source {
@@ -67,6 +76,14 @@ export class Source {
   valuePlace(path: Path): Place {
     const place = this.#valuePlaces.get(pathKey(path))
     return place ?? (path.length > 0 ? this.valuePlace(path.slice(0, -1)) : 'configuration')
+  }
+
+  /** A value as it was set, and the place of it or of the object around it; `null` when nobody has set it. */
+  given(path: Path): Given | null {
+    const value = valueAt(this.#value, path)
+    if (value === undefined) return null
+    const place = showPlace(this.valuePlace(path))
+    return { value, place, isFromEnvironment: this.isTextual(path) }
   }
 
   /** Adds a problem with a value, at its place. */

@@ -186,3 +186,14 @@ export const metrics: z.ZodType<Parsed['metrics']> = z.strictObject({
       'Whether the standalone server tells figures of its mail queue and events at /metrics, in the form of Prometheus. Do not let your proxy pass it on.',
     ),
 })
+
+/** `preview:` */
+export const preview: z.ZodType<Parsed['preview']> = z.strictObject({
+  enabled: z
+    .boolean('must be true or false')
+    .default(false)
+    .describe(
+      'Whether /dev/preview shows every page and mail in every language, to whoever sits at this machine. Refused unless ' +
+        'site.url is this machine; the demo has it always, and "forgot-password preview" needs no key.',
+    ),
+})

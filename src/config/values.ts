@@ -42,7 +42,8 @@ const databaseRule =
 
 /** A database; its password is never told. */
 export const databaseUrl: z.ZodString = z.string(databaseRule).refine((text) => {
-  if (/^sqlite:.+/.test(text)) return true
+  // Several connections are opened, and each would have a memory of its own.
+  if (/^sqlite:.+/.test(text)) return text !== 'sqlite::memory:'
   return /^(?:postgres|postgresql|mysql|mariadb):\/\/[^/]*\/[^/]+$/.test(text) && URL.canParse(text)
 }, databaseRule)
 

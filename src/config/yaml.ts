@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { isMap, isScalar, isSeq, LineCounter, type Node, type Pair, parseDocument } from 'yaml'
-import type { Path, Place } from './problems.ts'
+import { isSection } from './keys.ts'
+import { type Path, type Place, shownFile } from './problems.ts'
 import { type Environment, isObject, type Source } from './source.ts'
 
 /**
@@ -24,7 +25,7 @@ export function readYaml(
   for (const imported of reader.imports(root)) {
     const path = resolve(dirname(file), imported)
     if (open.includes(path)) source.problems.add(shown, ['imports'], `${imported} imports itself`)
-    else readYaml(source, path, env, imported, [...open, file])
+    else readYaml(source, path, env, shownFile(path), [...open, file])
   }
   reader.mergeInto(source.value, root, [])
 }
@@ -87,7 +88,7 @@ class YamlReader {
         const merged = isObject(before) ? before : {}
         define(target, key, merged)
         this.mergeInto(merged, value, inner)
-      } else define(target, key, this.#read(value, inner))
+      } else if (!isEmpty(value) || !isSection(inner)) define(target, key, this.#read(value, inner))
     }
   }
 
@@ -135,6 +136,10 @@ class YamlReader {
     const { line, col } = this.#lines.linePos(offset)
     return { file: this.#shown, line, column: col }
   }
+}
+
+function isEmpty(node: Node | null): boolean {
+  return node === null || (isScalar(node) && node.value === null)
 }
 
 function readText(source: Source, file: string, shown: string): string | null {

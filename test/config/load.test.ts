@@ -1,11 +1,11 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { ConfigInput } from '../../src/config/config.ts'
 import { documentConfig } from '../../src/config/document.ts'
 import { configSchema } from '../../src/config/keys.ts'
-import { loadConfig } from '../../src/config/load.ts'
+import { loadConfig, traceConfig } from '../../src/config/load.ts'
 import { ForgotError } from '../../src/errors.ts'
 import { nearest } from '../../src/nearest.ts'
 import { secret } from '../support/site.ts'
@@ -348,6 +348,64 @@ describe('routes', () => {
   it('are read as an @itrocks module spells them', () => {
     const file = write('c.yaml', "routes:\n  /user/forgot-password': '@itrocks/forgot-password'\n")
     expect(loadConfig(file, { env: {} }).route).toBe('/user/forgot-password')
+  })
+})
+
+describe('what a preview is loaded with', () => {
+  const unfinished = `
+imports: [base.yaml]
+secret: '\${NOT_SET}'
+users: ./nowhere.mjs
+store: { url: '\${NOT_SET}' }
+hooks: { url: https://site.example/hook }
+smtp: { host: mail.site.example, user: a, pass: '\${NOT_SET}' }
+theme: { css: theme.css }
+`
+  afterEach(() => vi.unstubAllEnvs())
+
+  it('needs nothing that pages and mails do without, and cannot send where it could not', () => {
+    write('base.yaml', 'site: { url: https://site.example }')
+    write('theme.css', '')
+    const file = write('c.yaml', unfinished)
+    expect(problemsOf(file).map((line) => line.replace(/:.*/, ''))).toEqual(
+      Array.from({ length: 5 }, () => 'c.yaml'),
+    )
+    const config = loadConfig(file, { env: { NODE_ENV: 'production' }, isPreview: true })
+    expect(config).toMatchObject({ hasMailbox: true, site: { url: 'https://site.example' } })
+    const env = { NOT_SET: 'x'.repeat(32) }
+    expect(loadConfig(file, { env, isPreview: true }).hasMailbox).toBe(false)
+  })
+
+  it('is told what is wrong with what they are made of all the same', () => {
+    const load = () => loadConfig(write('c.yaml', 'theme: { css: none.css }'), { isPreview: true })
+    expect(load).toThrow(/theme\.css: there is no file/)
+  })
+
+  it('takes variables from the file .env as every command does, but for NODE_ENV', () => {
+    write('.env', 'NODE_ENV=production\nSITE_NAME=Harbour\n')
+    const file = write('c.yaml', "site: { name: '${SITE_NAME}' }")
+    vi.stubEnv('NODE_ENV', 'production')
+    expect(loadConfig(file, { isPreview: true }).site.name).toBe('Harbour')
+  })
+
+  it('comes with the files it was read from and names, usable or not', () => {
+    const files = (names: readonly string[]) => names.map((name) => join(folder, name))
+    write('base.yaml', 'imports: [deep.yaml, none.yaml]')
+    write('deep.yaml', 'theme: { css: none.css }')
+    const file = write('c.yaml', 'imports: [base.yaml]')
+    const onFiles = vi.fn()
+    expect(() => loadConfig(file, { onFiles })).toThrow(ForgotError)
+    expect(onFiles.mock.calls[0]?.[0].toSorted()).toEqual(
+      files([
+        ...['.env', 'base.yaml', 'c.yaml', 'deep.yaml'],
+        ...['locales', 'none.css', 'none.yaml', 'templates'],
+      ]),
+    )
+    write('base.yaml', 'imports: [deep.yaml]')
+    write('none.css', '')
+    expect([...traceConfig(file).files].toSorted()).toEqual(
+      files(['.env', 'base.yaml', 'c.yaml', 'deep.yaml']),
+    )
   })
 })
 
