@@ -28,15 +28,17 @@ type RehearsalServices = Pick<Services, 'config' | 'clock' | 'keys' | 'locales'>
 /**
  * Looks through the templates and texts that the site has written itself.
  *
+ * @param languages Those in which every page is tried; default: the site's first one, since a start is felt.
  * @returns What is odd in them and yet does no harm, a line each.
  * @throws {ForgotError} `ERR_FORGOT_TEMPLATE` with the faults of all templates, each with its line.
  */
 export async function inspectOwnFiles(
   services: RehearsalServices,
   assets: Assets,
+  languages: readonly Locale[] = [services.locales.choose([services.config.locales.default], '')],
 ): Promise<string[]> {
   const { templates } = services.config
-  const unused = templates === null ? [] : await rehearse(templates, services, assets)
+  const unused = templates === null ? [] : await rehearse(templates, services, assets, languages)
   return [...services.locales.notes, ...unused]
 }
 
@@ -49,17 +51,20 @@ async function rehearse(
   folder: string,
   services: RehearsalServices,
   assets: Assets,
+  languages: readonly Locale[],
 ): Promise<string[]> {
-  const templates = new Templates(folder, { debug: true })
+  const isWhole = services.config.theme.layout
+  const templates = new Templates(folder, { debug: true, isWhole })
   const own = templatesIn(folder)
   const compiled = own.flatMap((file) => templates.syntaxFault(file) ?? [])
   if (compiled.length > 0) throw toError(compiled)
-  const { locales, config } = services
-  const locale = locales.choose([config.locales.default], '')
-  const faults = new Set([
-    ...(await pageFaults(templates, locale, services, assets)),
-    ...locales.all.flatMap((each) => mailFaults(templates, each, services)),
-  ])
+  const faults = new Set<string>()
+  for (const each of languages) {
+    for (const found of await pageFaults(templates, each, services, assets)) faults.add(found)
+  }
+  for (const each of services.locales.all) {
+    for (const found of mailFaults(templates, each, services)) faults.add(found)
+  }
   if (faults.size > 0) throw toError([...faults])
   return own.flatMap((file) => unusedNote(file, templates, services) ?? [])
 }
@@ -75,7 +80,7 @@ async function pageFaults(
   const pages = new Pages({ services, assets, render })
   const request = { method: 'GET', path: '', headers: {}, parameters: {}, data: {} }
   const visit: Visit = { request, flow: null, locale }
-  for (const outcome of samplePages(services, locale)) {
+  for (const { outcome } of samplePages(services, locale)) {
     const file = `${templateOf(outcome.page)}.eta`
     try {
       const { body } = await pages.respond(outcome, visit)
@@ -89,10 +94,10 @@ async function pageFaults(
   return faults
 }
 
-/** Where something is missing: a page that is not the site's own can only have lost it in the layout. */
+/** Where something is missing: a page that is not the site's own can only have lost it in what stands around it. */
 function lossAt(templates: Templates, file: string): string {
   const path = templates.find(file)
-  return path.startsWith(builtInTemplates) ? templates.find('layout.eta') : path
+  return path.startsWith(builtInTemplates) ? templates.find(templates.frame) : path
 }
 
 /** The faults of the mails that are written in this very language. */
@@ -131,12 +136,15 @@ function unusedNote(
   if (tag !== undefined && !locales.all.some((locale) => locale.tag === tag)) {
     return `${path} is not used: ${tag} is not among the languages on offer`
   }
-  const near = nearest(file, templatesIn(builtInTemplates))
+  const near = nearest(
+    file,
+    templatesIn(builtInTemplates).filter((each) => each !== file),
+  )
   return `${path} is not used${near === null ? '' : ` (did you mean ${near}?)`}`
 }
 
 /** The templates in a folder and below, named from it; the sample site's are nobody's to change. */
-function templatesIn(folder: string): string[] {
+export function templatesIn(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((file) => file.replaceAll(sep, '/'))
     .filter((file) => file.endsWith('.eta') && !file.startsWith('demo/'))

@@ -22,6 +22,8 @@ export interface Mailer {
   send(message: Message): Promise<void>
   /** Resolves when mails could be handed over now. @throws {MailFailure} otherwise. */
   check(): Promise<void>
+  /** The same, and that mails may come from the configured sender; where it is left out, {@link check} tells all. */
+  checkSender?(): Promise<void>
   close(): Promise<void>
 }
 

@@ -13,6 +13,7 @@ import {
   MailFailure,
   type Message,
 } from './mailer.ts'
+import { offerSender, senderTrial } from './sender-trial.ts'
 
 // Whoever gives up while a server is still taking the mail makes it take the mail twice (RFC 5321
 // §4.5.3.2.6): an answer may take longer than a connection.
@@ -53,12 +54,23 @@ export class SmtpMailer implements Mailer {
     }
   }
 
-  async check(): Promise<void> {
-    const connection = new SMTPConnection(this.#options)
+  check(): Promise<void> {
+    return this.#converse((connection) => this.#signIn(connection))
+  }
+
+  checkSender(): Promise<void> {
+    return this.#converse(async (connection) => {
+      await this.#signIn(connection)
+      await offerSender(connection, this.#smtp.returnPath)
+    })
+  }
+
+  async #converse(work: (connection: SMTPConnection) => Promise<void>): Promise<void> {
+    const connection = new SMTPConnection({ ...this.#options, ...senderTrial })
     // One that drips its answers would keep whoever asks waiting for the last of them.
     const tooLong = sleep(this.#smtp.timeout * answerWaits, undefined, { ref: false })
     try {
-      await Promise.race([this.#signIn(connection), tooLong.then(throwTooLong)])
+      await Promise.race([work(connection), tooLong.then(throwTooLong)])
       connection.quit()
     } catch (error) {
       connection.close()
