@@ -1,20 +1,27 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
 import { nearest } from '../nearest.ts'
 
+export type Options = NonNullable<ParseArgsConfig['options']>
+
+/** 0 done, 1 failed, 2 unusable configuration or arguments. */
+export type ExitCode = 0 | 1 | 2
+
 /** One command of the command line. */
 export interface Command {
   /** One line for the list of commands. */
   readonly summary: string
   /** All there is to know, with examples. */
   readonly help: string
-  /** Resolves when it is done, or once it runs by itself. */
-  run(args: readonly string[]): Promise<void>
+  /** What it takes beside `--help`. */
+  readonly options: Options
+  /** The words that its first one is among; none where that is free, or there is none. */
+  readonly actions?: readonly string[]
+  /** Resolves when it is done, or once it runs by itself; without an exit code all went well. */
+  run(args: readonly string[]): Promise<ExitCode | undefined>
 }
 
 /** The arguments cannot be used. */
 export class UsageError extends Error {}
-
-type Options = NonNullable<ParseArgsConfig['options']>
 
 /**
  * The options and the words of a command.
@@ -51,7 +58,25 @@ function read<T extends Options>(
   }
 }
 
-/** `--config <file>`, which every command takes. */
-export const configOption: { config: { type: 'string'; short: 'c' } } = {
+/** `--config <file>`, which every command takes that works on a site. */
+export const configOption: { readonly config: { type: 'string'; short: 'c' } } = {
   config: { type: 'string', short: 'c' },
+}
+
+/** `--json`, for whoever reads the output by program. */
+export const jsonOption: { readonly json: { type: 'boolean' } } = { json: { type: 'boolean' } }
+
+/** What to type to call this program: one that is installed for a folder alone is called by npx. */
+export function programName(): string {
+  return process.env['npm_command'] === 'exec' ? 'npx forgot-password' : 'forgot-password'
+}
+
+/** Writes to standard output. */
+export function print(text: string): void {
+  process.stdout.write(text)
+}
+
+/** Writes data to standard output, for programs. */
+export function printJson(data: unknown): void {
+  print(`${JSON.stringify(data, null, 2)}\n`)
 }

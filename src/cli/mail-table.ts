@@ -2,6 +2,7 @@ import { domainOf } from '../address.ts'
 import { showReference } from '../proof/reference.ts'
 import type { KeyRing } from '../proof/secret.ts'
 import type { QueuedMail } from '../store/mail.ts'
+import { table } from './table.ts'
 
 /** One line for each mail. */
 export function mailTable(mails: readonly QueuedMail[], now: number): string {
@@ -17,14 +18,7 @@ export function mailTable(mails: readonly QueuedMail[], now: number): string {
     mail.id.slice(0, 8),
     mail.lastError ?? '',
   ])
-  const all = [head, ...rows]
-  const widths = head.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)))
-  const line = (row: readonly string[]) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd()
-  return `${all.map(line).join('\n')}\n`
+  return table(head, rows)
 }
 
 /** Everything about one mail. */

@@ -4,14 +4,9 @@ import { systemClock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import { ForgotError } from '../errors.ts'
 import { Locales } from '../locale/locales.ts'
-import {
-  type FailureKind,
-  type Listener,
-  type Mailer,
-  MailFailure,
-  type Message,
-} from '../mail/mailer.ts'
+import { type Listener, type Mailer, MailFailure, type Message } from '../mail/mailer.ts'
 import { compose, type MailKind, mailKinds, mailLanguage } from '../mail/message.ts'
+import { remedies } from '../mail/remedies.ts'
 import { type MailServer, openMailServers } from '../mail-parts.ts'
 import { sampleMail } from '../samples.ts'
 import { Templates } from '../templates.ts'
@@ -78,16 +73,6 @@ async function converse(
   } finally {
     await mailer.close()
   }
-}
-
-const remedies: Readonly<Record<FailureKind, string>> = {
-  unreachable:
-    'Check smtp.host, smtp.port and smtp.secure (465: true, 587: false), the firewall between, and smtp.tls.ca for a certificate of your own',
-  'sign-in': 'Check smtp.user and smtp.pass; some providers want a password made for programs',
-  later:
-    'The server takes no mail now, or not yet from a sender it does not know: try again in some minutes',
-  refused:
-    'Check smtp.from.email and smtp.returnPath: the server must be allowed to send for them; and the address',
 }
 
 const printLine: Listener = (from, line) => print(`  ${from === 'client' ? '>' : '<'} ${line}\n`)

@@ -9,6 +9,15 @@ import { type Command, configOption, parse, UsageError } from './command.ts'
 import { describeMail, mailTable, masked } from './mail-table.ts'
 import { sendTestMail } from './mail-trial.ts'
 
+const options = {
+  ...configOption,
+  dead: { type: 'boolean' },
+  json: { type: 'boolean' },
+  kind: { type: 'string' },
+  language: { type: 'string' },
+  state: { type: 'string' },
+} as const
+
 export const command: Command = {
   summary: 'shows the mails that are owed, and tries, drops or tests one',
   help: `forgot-password mail list [--state <state>] [--json]
@@ -30,30 +39,27 @@ A mail is named by the reference that its person sees, K7Q4-MZ8P, or by the begi
   forgot-password mail list --state dead
   forgot-password mail retry K7Q4-MZ8P
   forgot-password mail test me@site.example --kind code --language fr`,
+  options,
+  actions: ['list', 'show', 'retry', 'drop', 'test'],
 
   async run(args) {
     const { positionals, values } = parse(args, options, 2)
     const [action = '', name] = positionals
     const config = loadConfig(values.config)
-    if (action === 'test') return sendTestMail(config, name, values)
+    if (action === 'test') {
+      await sendTestMail(config, name, values)
+      return 0
+    }
     const opened = new Opened()
     try {
       const { keys, store } = await openStore(config, opened)
       await act({ action, name, values, keys, queue: store.queue })
+      return 0
     } finally {
       await opened.close()
     }
   },
 }
-
-const options = {
-  ...configOption,
-  dead: { type: 'boolean' },
-  json: { type: 'boolean' },
-  kind: { type: 'string' },
-  language: { type: 'string' },
-  state: { type: 'string' },
-} as const
 
 interface Values {
   readonly dead?: boolean | undefined

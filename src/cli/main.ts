@@ -13,7 +13,9 @@ try {
   setFlagsFromString('--optimize-for-size')
   // Only now: what it imports may not even load on an older Node.
   const { run } = await import('./run.ts')
-  process.exitCode = await run(process.argv.slice(2))
+  const code = await run(process.argv.slice(2))
+  // A module of the site's own may keep connections, which nobody would wait for.
+  if (code !== undefined) process.stdout.write('', () => process.exit(code))
 } catch (error) {
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
   process.exitCode = 2

@@ -2,20 +2,8 @@ import { readFileSync } from 'node:fs'
 import { ForgotError } from '../errors.ts'
 import { nearest } from '../nearest.ts'
 import { packagePath } from '../templates.ts'
-import type { Command } from './command.ts'
-import { UsageError } from './command.ts'
-
-/** Each command is one file of its name, loaded when it is called. */
-const commands: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
-  config: () => import('./config.ts'),
-  courier: () => import('./courier.ts'),
-  mail: () => import('./mail.ts'),
-  serve: () => import('./serve.ts'),
-  store: () => import('./store.ts'),
-}
-
-// 0 done, 1 failed, 2 unusable configuration or arguments.
-type ExitCode = 0 | 1 | 2
+import { type ExitCode, print, UsageError } from './command.ts'
+import { commands, loadCommands } from './commands.ts'
 
 /** Runs the command that `args` begin with. */
 export async function run(args: readonly string[]): Promise<ExitCode | undefined> {
@@ -25,9 +13,9 @@ export async function run(args: readonly string[]): Promise<ExitCode | undefined
   if (load === undefined) return help(name)
   try {
     const { command } = await load()
-    if (rest.includes('--help') || rest.includes('-h')) process.stdout.write(`${command.help}\n`)
-    else await command.run(rest)
-    return undefined
+    if (rest.includes('--help') || rest.includes('-h')) print(`${command.help}\n`)
+    else return await command.run(rest)
+    return 0
   } catch (error) {
     return fail(error)
   }
@@ -35,11 +23,8 @@ export async function run(args: readonly string[]): Promise<ExitCode | undefined
 
 async function help(name: string): Promise<ExitCode> {
   const isAsked = ['help', '--help', '-h'].includes(name)
-  const lines = await Promise.all(
-    Object.entries(commands).map(async ([each, load]) => {
-      const { command } = await load()
-      return `  ${each.padEnd(10)}${command.summary}`
-    }),
+  const lines = [...(await loadCommands())].map(
+    ([each, { summary }]) => `  ${each.padEnd(12)}${summary}`,
   )
   const near = nearest(name, Object.keys(commands))
   const hint = near === null ? '' : `; did you mean ${near}?`

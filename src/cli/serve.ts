@@ -6,6 +6,8 @@ import { isProcess, leave, processCount, processParts } from '../processes.ts'
 import { serve, serveProcesses } from '../serve.ts'
 import { type Command, configOption, parse } from './command.ts'
 
+const options = { ...configOption, 'no-courier': { type: 'boolean' } } as const
+
 export const command: Command = {
   summary: 'runs the server; without any users configured, the demo',
   help: `forgot-password serve [--config <file>] [--no-courier]
@@ -17,13 +19,17 @@ With --no-courier it delivers no mails: "forgot-password courier" does, in a pro
   forgot-password serve
   forgot-password serve --config /etc/forgot-password/config.yaml
   FORGOT_SERVER__PORT=8080 forgot-password serve`,
+  options,
 
   async run(args) {
-    const { values } = parse(args, { ...configOption, 'no-courier': { type: 'boolean' } })
+    const { values } = parse(args, options)
     const config = loadConfig(values.config)
     const isDelivering = values['no-courier'] !== true
     const count = processCount(config)
-    if (isProcess()) return serve(config, processParts()).catch(leave)
+    if (isProcess()) {
+      await serve(config, processParts()).catch(leave)
+      return
+    }
     if (count > 1) await serveProcesses(config, count, { isDelivering })
     else await serve(config, { isDelivering })
     process.stdout.write(config.users === null ? demoGreeting(config) : greeting(config))

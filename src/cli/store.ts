@@ -6,6 +6,8 @@ import { type CopyEnd, copyStore } from '../store/copy.ts'
 import { SqlStore } from '../store/sql.ts'
 import { type Command, configOption, parse, UsageError } from './command.ts'
 
+const options = { ...configOption, to: { type: 'string' }, prefix: { type: 'string' } } as const
+
 export const command: Command = {
   summary: 'copies everything that is open into another database; gives up lost secrets',
   help: `forgot-password store copy --to <url> [--config <file>] [--prefix <prefix>]
@@ -21,9 +23,10 @@ cookies that were made with those are void. Stop the servers first.
 
   forgot-password store copy --to postgres://recovery:secret@db.site.example/recovery
   forgot-password store rekey --config /etc/forgot-password/config.yaml`,
+  options,
+  actions: ['copy', 'rekey'],
 
   async run(args) {
-    const options = { ...configOption, to: { type: 'string' }, prefix: { type: 'string' } } as const
     const { positionals, values } = parse(args, options, 1)
     const [what] = positionals
     const { store } = loadConfig(values.config)
@@ -34,6 +37,7 @@ cookies that were made with those are void. Stop the servers first.
         await copy(store, target, opened)
       } else if (what === 'rekey') await rekey(store, opened)
       else throw new UsageError('store: say "store copy --to <url>" or "store rekey"')
+      return 0
     } finally {
       await opened.close()
     }

@@ -176,7 +176,7 @@ describe('what cannot be used', () => {
     [['serve', '--config', 'none.yaml'], 'none.yaml: there is no file'],
     [['serve', 'site.yaml'], 'site.yaml: not expected here; say --config site.yaml'],
     [['serve', '--confg', 'x'], "Unknown option '--confg' (did you mean --config?)"],
-    [['config'], 'say "config example"'],
+    [['config'], 'config: say "config print"'],
   ])('%j ends with 2', async (args, message) => {
     const cli = run(args)
     expect(await cli.ended()).toBe(2)

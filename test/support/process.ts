@@ -66,6 +66,11 @@ export class Cli {
     return this.#process.pid ?? 0
   }
 
+  /** Types into it, and nothing more after that. */
+  type(text: string): void {
+    this.#process.stdin?.end(text)
+  }
+
   kill(signal: NodeJS.Signals): void {
     this.#process.kill(signal)
   }
