@@ -1,9 +1,12 @@
-import { nearest } from '../nearest.ts'
 import type { LocaleFile } from './files.ts'
-import type { Message } from './locale.ts'
+import { type Rule, showFinding } from './finding.ts'
+import { lintTexts } from './lint.ts'
+import type { Messages } from './locale.ts'
 import { match, offer } from './negotiate.ts'
+import { readPlacedFile } from './places.ts'
 
-type Texts = LocaleFile['messages']
+// What readers of the pages would notice; the rest is for "locales check".
+const logged = new Set<Rule>(['textless', 'unknown', 'placeholders', 'missing'])
 
 /**
  * What is odd in a site's own language files, a line each: values that are no text, keys that are
@@ -15,64 +18,32 @@ export function checkLocaleFiles(
   own: readonly LocaleFile[],
   builtIn: readonly LocaleFile[],
 ): string[] {
-  const source = builtIn.find(({ tag }) => tag === 'en')?.messages ?? new Map()
-  const tags = [...new Set([...builtIn, ...own].map(({ tag }) => tag))]
+  const english: Messages = builtIn.find(({ tag }) => tag === 'en')?.messages ?? new Map()
   return own.flatMap((file) => {
-    const notes = [
-      ...file.textless.map((key) => `${key}: must be text, in quotes if need be`),
-      ...[...file.messages].flatMap(([key, message]) => keyNotes(key, message, source)),
-    ]
-    const known = [...own, ...builtIn].filter(({ tag }) => standsIn(tag, file.tag, tags))
-    const missing = [...source.keys()].filter(
-      (key) => !known.some((each) => each.messages.has(key)),
-    )
-    if (missing.length > 0) notes.push(missingNote(missing, source.size))
-    return notes.map((note) => `${file.path}: ${note}`)
+    const inherited = inheritedKeys(file, [...own, ...builtIn])
+    const options = { english, inherited, isOwn: true }
+    return lintTexts(readPlacedFile(file.path, file.tag), options)
+      .filter(({ rule }) => logged.has(rule))
+      .map(showFinding)
   })
 }
 
-function keyNotes(key: string, message: Message, source: Texts): string[] {
-  const original = source.get(key)
-  if (original === undefined) {
-    // Texts that a site's own templates ask for.
-    if (key.startsWith('own.')) return []
-    const near = nearest(key, [...source.keys()])
-    return [`${key}: unknown key${near === null ? '' : ` (did you mean ${near}?)`}`]
-  }
-  const known = placeholders(original)
-  const used = placeholders(message)
-  return [
-    ...used
-      .filter((name) => name !== 'count' && !known.includes(name))
-      .map((name) => `${key}: nothing fills in {${name}}${listed(known)}`),
-    ...known.filter((name) => !used.includes(name)).map((name) => `${key}: leaves out {${name}}`),
-  ]
+/** The keys whose texts a language has from other files: its own of another folder, and its general form. */
+export function inheritedKeys(
+  file: Pick<LocaleFile, 'path' | 'tag'>,
+  files: readonly Pick<LocaleFile, 'path' | 'tag' | 'messages'>[],
+): ReadonlySet<string> {
+  const tags = [...new Set(files.map(({ tag }) => tag))]
+  const others = files.filter(
+    ({ path, tag }) => path !== file.path && standsIn(tag, file.tag, tags),
+  )
+  return new Set(others.flatMap(({ messages }) => [...messages.keys()]))
 }
 
 /** Whether a language's texts are shown to readers of another before any foreign one's. */
-function standsIn(tag: string, wish: string, tags: readonly string[]): boolean {
+export function standsIn(tag: string, wish: string, tags: readonly string[]): boolean {
   if (tag === wish) return true
   const { language, script } = new Intl.Locale(wish).maximize()
-  return (
-    tag ===
-    match(
-      `${language}-${script}`,
-      tags.flatMap((each) => offer(each) ?? []),
-    )
-  )
-}
-
-function missingNote(missing: readonly string[], total: number): string {
-  const [first = ''] = missing
-  const others = missing.length === 1 ? '' : ` and ${missing.length - 1} more`
-  return `${missing.length} of ${total} texts are missing and shown in another language: ${first}${others}`
-}
-
-function listed(names: readonly string[]): string {
-  return names.length === 0 ? '' : `; there is ${names.map((name) => `{${name}}`).join(', ')}`
-}
-
-function placeholders(message: Message): string[] {
-  const text = typeof message === 'string' ? message : Object.values(message).join(' ')
-  return [...new Set([...text.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => name))]
+  const offered = tags.flatMap((each) => offer(each) ?? [])
+  return tag === match(`${language}-${script}`, offered)
 }

@@ -6,38 +6,55 @@ export type Message = string | Readonly<Partial<Record<Intl.LDMLPluralRule, stri
 /** The messages of one language file by their keys, such as `form.title`. */
 export type Messages = ReadonlyMap<string, Message>
 
+// A reference or a number: what is longer, such as an address, must be allowed to break on a narrow screen.
+const longestWhole = 12
+
 /** One language's own texts, and how it counts. */
 interface Source {
   readonly messages: Messages
   readonly plurals: Intl.PluralRules
 }
 
-/** One language: its texts, its direction, and how it writes numbers and times. */
+/** One language: its texts, its direction, and how it writes numbers and times. What is not asked for is not made. */
 export class Locale {
   /** BCP 47. */
   readonly tag: string
-  /** What its speakers call it. */
-  readonly name: string
   readonly direction: 'ltr' | 'rtl'
+  /** What stands between two sentences. */
+  readonly space: string
   /** Its own tag first, then those of the languages that stand in for it. */
   readonly tags: readonly string[]
-  readonly #sources: readonly Source[]
-  readonly #relative: Intl.RelativeTimeFormat
-  readonly #instant: Intl.DateTimeFormat
+  readonly #load: (tag: string) => Messages
+  #name: string | null = null
+  #chain: ReadonlyMap<string, Messages> | null = null
+  #sources: readonly Source[] | null = null
+  #relative: Intl.RelativeTimeFormat | null = null
+  #instant: Intl.DateTimeFormat | null = null
+  #numbers: Intl.NumberFormat | null = null
   readonly #durations = new Map<Unit, Intl.NumberFormat>()
 
-  /** @param chain Its own tag and texts first, then those that stand in for a missing one. */
-  constructor(tag: string, chain: ReadonlyMap<string, Messages>) {
+  /**
+   * @param tags Its own tag first, then those of the languages that stand in for a missing text.
+   * @param load The texts of each of these, asked for once the first text is.
+   */
+  constructor(tag: string, tags: readonly string[], load: (tag: string) => Messages) {
     this.tag = tag
-    this.name = autonym(tag)
+    this.tags = tags
+    this.#load = load
     this.direction = directionOf(tag)
-    this.tags = [...chain.keys()]
-    this.#sources = [...chain].map(([each, messages]) => ({
-      messages,
-      plurals: new Intl.PluralRules(each),
-    }))
-    this.#relative = new Intl.RelativeTimeFormat(tag, { numeric: 'always' })
-    this.#instant = new Intl.DateTimeFormat(tag, instantFormat)
+    this.space = /^(?:ja|zh)\b/.test(tag) ? '' : ' '
+  }
+
+  /** What its speakers call it. */
+  get name(): string {
+    this.#name ??= autonym(this.tag)
+    return this.#name
+  }
+
+  /** Its own tag and texts first, then those that stand in for a missing one. */
+  get chain(): ReadonlyMap<string, Messages> {
+    this.#chain ??= new Map(this.tags.map((tag) => [tag, this.#load(tag)]))
+    return this.#chain
   }
 
   /** The text of a key, its `{placeholders}` filled in; the key itself when no language has it. */
@@ -50,12 +67,19 @@ export class Locale {
    * within a right-to-left sentence and is left alone by a browser's translator.
    */
   html(key: string, values: Values = {}): string {
-    const value = (text: string) => `<bdi translate="no">${escapeHtml(text)}</bdi>`
+    const value = (text: string) =>
+      `<bdi${text.length > longestWhole ? '' : ' class="whole"'} translate="no">${escapeHtml(text)}</bdi>`
     return this.#fill(key, values, value, escapeHtml)
+  }
+
+  /** The tag of the language whose text is shown under a key; `null` when no language has it. */
+  tagOf(key: string): string | null {
+    return this.tags.find((tag) => this.chain.get(tag)?.has(key)) ?? null
   }
 
   /** `in 60 minutes`; below two hours in minutes, since "in 1 hour" is wrong after 50 minutes. */
   fromNow(ms: number): string {
+    this.#relative ??= new Intl.RelativeTimeFormat(this.tag, { numeric: 'always' })
     return this.#relative.format(...amountOf(ms))
   }
 
@@ -72,6 +96,7 @@ export class Locale {
 
   /** `November 20, 2026 at 6:24 PM UTC`: the mail's reader may be in any time zone. */
   instant(ms: number): string {
+    this.#instant ??= new Intl.DateTimeFormat(this.tag, instantFormat)
     return this.#instant.format(ms)
   }
 
@@ -84,13 +109,26 @@ export class Locale {
     return this.#message(key, values)
       .split(/(\{\w+\})/)
       .map((part) => {
-        const value = /^\{\w+\}$/.test(part) ? values[part.slice(1, -1)] : undefined
-        return value === undefined ? mapText(part) : mapValue(String(value))
+        const name = /^\{\w+\}$/.test(part) ? part.slice(1, -1) : ''
+        // What every object has, such as toString, is no value of anybody's.
+        const value = Object.hasOwn(values, name) ? values[name] : undefined
+        return value === undefined ? mapText(part) : mapValue(this.#show(value))
       })
       .join('')
   }
 
+  /** Numbers as the language writes those of its times. */
+  #show(value: string | number): string {
+    if (typeof value === 'string') return value
+    this.#numbers ??= new Intl.NumberFormat(this.tag, { useGrouping: false })
+    return this.#numbers.format(value)
+  }
+
   #message(key: string, values: Values): string {
+    this.#sources ??= [...this.chain].map(([tag, messages]) => ({
+      messages,
+      plurals: new Intl.PluralRules(tag),
+    }))
     for (const { messages, plurals } of this.#sources) {
       const message = messages.get(key)
       if (typeof message === 'string') return message

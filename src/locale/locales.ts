@@ -2,7 +2,7 @@ import type { Config } from '../config/config.ts'
 import { ForgotError } from '../errors.ts'
 import { packagePath } from '../templates.ts'
 import { checkLocaleFiles } from './check.ts'
-import { readLocaleFiles } from './files.ts'
+import { builtInLocaleFiles, readLocaleFiles } from './files.ts'
 import { Locale, type Messages } from './locale.ts'
 import { acceptedLanguages, match, type Offered, offer } from './negotiate.ts'
 
@@ -54,18 +54,19 @@ export class Locales {
    */
   static load(config: Config['locales']): Locales {
     const own = config.dir === null ? [] : readLocaleFiles(config.dir)
-    const builtIn = readLocaleFiles(packagePath('locales'))
-    const messages = new Map<string, Messages>()
-    for (const file of [...builtIn, ...own]) {
-      messages.set(file.tag, new Map([...(messages.get(file.tag) ?? []), ...file.messages]))
-    }
-    const offered = config.offer === 'auto' ? [...messages.keys()].sort() : config.offer
-    const missing = offered.find((tag) => !messages.has(tag))
+    const builtIn = builtInLocaleFiles(packagePath('locales'))
+    const files = Map.groupBy([...builtIn, ...own], ({ tag }) => tag)
+    const tags = [...files.keys()]
+    const offered = config.offer === 'auto' ? tags.toSorted() : config.offer
+    const missing = offered.find((tag) => !files.has(tag))
     if (missing !== undefined) {
       throw new ForgotError('ERR_FORGOT_CONFIG', `locales.offer: there is no ${missing}.yaml`)
     }
+    const load = (tag: string): Messages =>
+      new Map((files.get(tag) ?? []).flatMap(({ messages }) => [...messages]))
+    const there = offerAll(tags)
     return new Locales(
-      [...messages.keys()].map((tag) => new Locale(tag, chain(tag, config.default, messages))),
+      tags.map((tag) => new Locale(tag, standIns(tag, config.default, there), load)),
       offered,
       config.default,
       checkLocaleFiles(own, builtIn),
@@ -113,16 +114,10 @@ function offerAll(tags: Iterable<string>): Offered[] {
   return [...tags].flatMap((tag) => offer(tag) ?? [])
 }
 
-/** A language's texts, then its general form's, then the site's default language's, then English. */
-function chain(
-  tag: string,
-  defaultTag: string,
-  messages: ReadonlyMap<string, Messages>,
-): Map<string, Messages> {
+/** A language, then its general form, then the site's default language, then English. */
+function standIns(tag: string, defaultTag: string, there: readonly Offered[]): string[] {
   const { language, script } = new Intl.Locale(tag).maximize()
-  const general = match(`${language}-${script}`, offerAll(messages.keys())) ?? ''
-  const tags = [tag, general, defaultTag, sourceTag]
-  return new Map(
-    tags.flatMap((each) => (messages.has(each) ? [[each, messages.get(each) ?? new Map()]] : [])),
-  )
+  const general = match(`${language}-${script}`, there) ?? ''
+  const tags = new Set([tag, general, defaultTag, sourceTag])
+  return [...tags].filter((each) => there.some((offered) => offered.tag === each))
 }

@@ -13,7 +13,8 @@ export interface Offered {
 
 /** A tag as {@link match} compares it; `null` when it is no language. */
 export function offer(tag: string): Offered | null {
-  const likely = maximize(tag)
+  // With an extension, or subtags of somebody's own, it has no name to be chosen by.
+  const likely = /-\w-/.test(tag) ? null : maximize(tag)
   return likely && { tag, likely, isRegional: new Intl.Locale(tag).region !== undefined }
 }
 

@@ -79,7 +79,9 @@ export function compose(
 
 /** An address or a number within a sentence: it keeps its direction in every script. */
 function own(value: string): string {
-  return `<span dir="ltr" style="font-weight:600">${escapeHtml(value)}</span>`
+  // An address must be allowed to break on a narrow screen, a reference not.
+  const wrap = value.includes('@') ? '' : ';white-space:nowrap'
+  return `<span dir="ltr" style="font-weight:600${wrap}">${escapeHtml(value)}</span>`
 }
 
 /** A code on a line of its own, as one word to copy: it is spaced by its style alone. */
@@ -138,6 +140,8 @@ const ownLine: FormatCallback = (link, walk, builder) => {
 // Made once: to read these rules takes longer than to follow them.
 const toText = compile({
   wordwrap: longestTextLine,
+  // Where there are no blanks, as in Chinese and Japanese, a line ends behind a clause.
+  longWordSplit: { wrapCharacters: ['。', '、', '，', '；', '：'], forceWrapOnLimit: false },
   baseElements: { selectors: ['td.card'] },
   formatters: { ownLine },
   selectors: [

@@ -1,8 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { tags } from '../support/languages.ts'
 import { route, Site } from '../support/site.ts'
 import type { Page, Visitor } from '../support/visitor.ts'
 import { eventually } from '../support/wait.ts'
-import { collectMails, kindsOf, type Mails, tags } from './mails.ts'
+import { collectMails, kindsOf, type Mails } from './mails.ts'
 import { bytesOf, raw } from './raw.ts'
 import {
   endWithOrdinaryReset,

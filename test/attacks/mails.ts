@@ -1,9 +1,7 @@
-import { readdirSync } from 'node:fs'
+import { tags } from '../support/languages.ts'
 import { newPassword, route, Site } from '../support/site.ts'
 import { codeIn, linkIn, type Received } from '../support/smtp.ts'
 import { newAccount } from './support.ts'
-
-export const tags = readdirSync('locales').map((file) => file.replace('.yaml', ''))
 
 /** Every mail there is, in one language, as it arrived. */
 export interface Mails {

@@ -1,68 +1,16 @@
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
-import { type LocaleFile, readLocaleFiles } from '../../src/locale/files.ts'
-import type { Message } from '../../src/locale/locale.ts'
+import { readLocaleFiles } from '../../src/locale/files.ts'
+import { Locale, type Message } from '../../src/locale/locale.ts'
 import { Locales } from '../../src/locale/locales.ts'
 import { errorStatus } from '../../src/steps/outcome.ts'
 
 const defaults = { default: 'en', offer: 'auto', dir: null } as const
-const tags = readdirSync('locales').map((file) => file.replace('.yaml', ''))
 
-const files = readLocaleFiles('locales')
-const messagesOf = (wish: string): LocaleFile['messages'] =>
-  files.find(({ tag }) => tag === wish)?.messages ?? new Map()
-
-const english = messagesOf('en')
-const forms = (message: Message | undefined): string[] =>
-  typeof message === 'string' ? [message] : Object.values(message ?? {})
-const placeholders = (text: string): string[] => [...new Set(text.match(/\{\w+\}/g))].sort()
-
-describe.each(tags)('locales/%s.yaml', (tag) => {
-  const messages = messagesOf(tag)
-
-  it('has every key, in the same order, and no other', () => {
-    expect([...messages.keys()]).toEqual([...english.keys()])
-  })
-
-  it('fills in the same things', () => {
-    for (const [key, message] of messages) {
-      const expected = placeholders(forms(english.get(key)).join(' '))
-      for (const form of forms(message)) expect([key, placeholders(form)]).toEqual([key, expected])
-    }
-  })
-
-  it('has exactly the plural forms of its language', () => {
-    const categories = new Intl.PluralRules(tag).resolvedOptions().pluralCategories
-    for (const [key, message] of messages) {
-      expect(typeof message, key).toBe(typeof english.get(key))
-      if (typeof message !== 'string')
-        expect([key, Object.keys(message).sort()]).toEqual([key, [...categories].sort()])
-    }
-  })
-
-  it('has neither straight quotes, markup nor blanks at an end', () => {
-    for (const [key, message] of messages) {
-      for (const form of forms(message))
-        expect([key, form.match(/['"<>]|^\s|\s$/)]).toEqual([key, null])
-    }
-  })
-
-  it('leaves nothing in English', () => {
-    if (tag === 'en') return
-    const same = [...messages].filter(
-      ([key, message]) => JSON.stringify(message) === JSON.stringify(english.get(key)),
-    )
-    expect(same.map(([key]) => key)).toEqual([])
-  })
-
-  it('says how it came about', () => {
-    const { _meta: meta } = parse(readFileSync(`locales/${tag}.yaml`, 'utf8'))
-    expect(['machine', 'community', 'reviewed']).toContain(meta.status)
-  })
-})
+const english =
+  readLocaleFiles('locales').find(({ tag }) => tag === 'en')?.messages ?? new Map<string, Message>()
 
 it('has a title and a text for every error page', () => {
   for (const reason of Object.keys(errorStatus)) {
@@ -104,13 +52,21 @@ describe('a text', () => {
   it('is filled in as plain text or as HTML', () => {
     const values = { email: '<a@b>', site: 'R&D' }
     expect(en.text('sent.intro', values)).toContain('If <a@b> has an account at R&D')
-    expect(en.html('sent.intro', values)).toContain('<bdi translate="no">&lt;a@b&gt;</bdi>')
+    expect(en.html('sent.intro', values)).toContain(
+      '<bdi class="whole" translate="no">&lt;a@b&gt;</bdi>',
+    )
   })
 
   it('fills in a value that looks like a placeholder only once', () => {
     expect(en.text('sent.intro', { email: '{site}', site: 'X' })).toContain(
       'If {site} has an account at X',
     )
+  })
+
+  it('leaves what is no value of its own as it is', () => {
+    const messages = new Map([['own', '{toString} {constructor} {site}']])
+    const locale = new Locale('en', ['en'], () => messages)
+    expect(locale.text('own', { site: 'X' })).toBe('{toString} {constructor} X')
   })
 
   it('agrees with its number', () => {
@@ -176,22 +132,41 @@ sent: { intro: 'For {emial} at {site}', sender: nobody }
 done: { sign_in: [a, b] }
 `,
     )
-    writeFileSync(join(folder, 'de.yaml'), 'form: { title: Neues Passwort }')
+    writeFileSync(join(folder, 'eo.yaml'), 'form: { title: Nova pasvorto }')
     writeFileSync(join(folder, 'fr-CA.yaml'), 'form: { email: Courriel }')
     const notes = load().notes.map((note) => note.replace(`${folder}/`, ''))
     expect(notes.sort()).toEqual([
-      `de.yaml: ${english.size - 1} of ${english.size} texts are missing and shown in another language: layout.skip and ${english.size - 2} more`,
-      'en.yaml: done.sign_in: must be text, in quotes if need be',
-      'en.yaml: form.email: must be text, in quotes if need be',
-      'en.yaml: form.titel: unknown key (did you mean form.title?)',
-      'en.yaml: sent.intro: leaves out {email}',
-      'en.yaml: sent.intro: nothing fills in {emial}; there is {email}, {site}',
-      'en.yaml: sent.sender: leaves out {sender}',
+      'en.yaml:1:26 form.email: must be text, in quotes if need be',
+      'en.yaml:1:9 form.titel: unknown key (did you mean form.title?)',
+      'en.yaml:3:41 sent.sender: leaves out {sender}',
+      'en.yaml:3:9 sent.intro: leaves out {email}',
+      'en.yaml:3:9 sent.intro: nothing fills in {emial}; there is {email}, {site}',
+      'en.yaml:4:9 done.sign_in: must be text, in quotes if need be',
+      `eo.yaml:1:1 ${english.size - 1} of ${english.size} texts are missing and shown in another language: layout.skip and ${english.size - 2} more`,
     ])
   })
 
   it('is refused with the file’s name when it cannot be read', () => {
     writeFileSync(join(folder, 'en.yaml'), 'form: {')
     expect(load).toThrow(/en\.yaml/)
+  })
+
+  it('is refused when it is named after what has no name', () => {
+    writeFileSync(join(folder, 'de-x-foo.yaml'), 'form: { title: Neu }')
+    expect(load).toThrow(/de-x-foo\.yaml: must be named after its language/)
+  })
+
+  it.each(['just text', '- a\n- list', '5'])('is refused when it holds no keys: %j', (yaml) => {
+    writeFileSync(join(folder, 'en.yaml'), yaml)
+    expect(load).toThrow(
+      expect.objectContaining({
+        code: 'ERR_FORGOT_TEMPLATE',
+        message: `${folder}/en.yaml: must be keys and texts`,
+      }),
+    )
+    for (const empty of ['', '# to come\n']) {
+      writeFileSync(join(folder, 'en.yaml'), empty)
+      expect(load().choose(['en'], '').text('form.submit.link')).toBe('Send the link')
+    }
   })
 })
