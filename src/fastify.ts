@@ -7,18 +7,18 @@ import type {
   FastifyReply,
   FastifyRequest,
 } from 'fastify'
-import type { Action, JsonAction, Request, Response } from './action.ts'
+import type { JsonAction, Request } from './action.ts'
 import { checkQuery, parseForm, parseJson } from './body.ts'
 import type { Config, ConfigInput, Route } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
 import { methodsOf } from './config/routes.ts'
-import { MailboxPages } from './demo/mailbox.ts'
+import { mountMailbox, mountSitePreview } from './dev.ts'
 import { ForgotError } from './errors.ts'
 import type { Forgot } from './forgot.ts'
-import { describeRequest, type Reading, toRequest } from './incoming.ts'
-import { describeError } from './log.ts'
-import type { Mailbox } from './mail/mailbox.ts'
-import { type Asset, longCache } from './respond/assets.ts'
+import { type Reading, toRequest } from './incoming.ts'
+import { type InstanceView, instancePath, isOwner, proofHeader } from './instance.ts'
+import { type Layout, within } from './layout.ts'
+import { bodyLimitBytes, freeRoute, logSerializers, mountAssets, send } from './mount.ts'
 import type { Render } from './respond/html.ts'
 import { securityHeaders } from './security.ts'
 import type { ErrorReason } from './steps/outcome.ts'
@@ -35,12 +35,15 @@ export interface ForgotPasswordOptions {
   readonly users?: Users
   /** Called with what happens, after it has: `onRequested`, `onSent`, `onChanged` and so on. */
   readonly hooks?: Hooks
+  /**
+   * Puts each page into one of the site's own; or `false` for the fragment alone. Default: as `theme.layout` has it.
+   * The page is sent with the module's security headers: styles, scripts and images of its own origin only.
+   */
+  readonly layout?: Layout | false
   /** `false` where `forgot-password courier` delivers the mails; default: `true`. */
   readonly courier?: boolean
 }
 
-// Enough for a password of 1024 characters of four bytes, each percent-encoded.
-const bodyLimitBytes = 16_384
 const viewName = 'forgotPasswordView'
 
 const forgotPassword: FastifyPluginAsync<ForgotPasswordOptions> = async (app, options) => {
@@ -49,9 +52,11 @@ const forgotPassword: FastifyPluginAsync<ForgotPasswordOptions> = async (app, op
     throw new ForgotError('ERR_FORGOT_CONFIG', message)
   }
   const { config: from = 'config.yaml', users, hooks = {}, courier: isDelivering = true } = options
-  const config = loadConfig(from, { hasUsers: users !== undefined })
+  const loaded = loadConfig(from, { hasUsers: users !== undefined })
+  const { layout } = options
+  const theme = { ...loaded.theme, layout: layout === undefined && loaded.theme.layout }
   const overrides = { log: app.log, hooks, isDelivering, ...(users ? { users } : {}) }
-  await mountForgot(app, await wire(config, overrides))
+  await mountForgot(app, await wire({ ...loaded, theme }, overrides), layout || null)
 }
 
 // Without fastify-plugin, so that parsers, hooks and error pages stay in a scope of their own.
@@ -65,7 +70,11 @@ export { forgotPassword }
  * Puts every route of the module into `app`, whose parsers and error pages become the module's, and starts
  * and stops with it.
  */
-export async function mountForgot(app: FastifyInstance, wired: Wired): Promise<Forgot> {
+export async function mountForgot(
+  app: FastifyInstance,
+  wired: Wired,
+  layout: Layout | null = null,
+): Promise<Forgot> {
   const { assets, config, mailbox, templates } = wired
   app.addHook('onReady', async () => wired.start())
   app.addHook('onClose', () => wired.close())
@@ -77,7 +86,8 @@ export async function mountForgot(app: FastifyInstance, wired: Wired): Promise<F
     propertyName: viewName,
     asyncPropertyName: `${viewName}Async`,
   })
-  const render = app.getDecorator<Render>(viewName)
+  const plain = app.getDecorator<Render>(viewName)
+  const render: Render = layout === null ? plain : within(layout, plain)
   const forgot = wired.forgot({ render })
   app.setErrorHandler((error: FastifyError, request, reply) =>
     onError(forgot, error, request, reply),
@@ -91,19 +101,10 @@ export async function mountForgot(app: FastifyInstance, wired: Wired): Promise<F
   }
   refuseOthers(app, routes, forgot)
   mountAssets(app, [assets.style, assets.script, ...(assets.logo === null ? [] : [assets.logo])])
+  mountInstance(app, wired, forgot)
   if (mailbox !== null) mountMailbox(app, wired, mailbox)
+  if (config.preview.enabled) mountSitePreview(app, config)
   return forgot
-}
-
-/** Puts an action at a path: GET and POST are its own, everything else is refused there. */
-export function mount(app: FastifyInstance, path: string, action: Action): void {
-  app.route({
-    method: ['GET', 'HEAD', 'POST'],
-    url: path,
-    bodyLimit: bodyLimitBytes,
-    ...freeRoute,
-    handler: async (request, reply) => send(reply, await action.html(toRequest(request))),
-  })
 }
 
 /** Answers like the module, for requests that no action has. */
@@ -137,7 +138,6 @@ function refuseOthers(app: FastifyInstance, routes: readonly Route[], forgot: Fo
 
 function mountAction(app: FastifyInstance, config: Config, route: Route, action: JsonAction): void {
   const isListed = config.access.free.includes(route.path)
-  const { logSerializers } = freeRoute
   app.route({
     method: [...methodsOf(route)],
     url: route.path,
@@ -157,22 +157,23 @@ function mountWellKnown(app: FastifyInstance, config: Config, path: string): voi
   app.get(path, freeRoute, async (_, reply) => reply.redirect(config.route, 302))
 }
 
-function mountMailbox(app: FastifyInstance, { assets, templates }: Wired, mailbox: Mailbox): void {
-  mountAssets(app, [assets.demo])
-  const styles = [assets.style.path, assets.demo.path]
-  mount(app, '/dev/mailbox', new MailboxPages(mailbox, templates, styles))
-}
-
-function mountAssets(app: FastifyInstance, assets: readonly Asset[]): void {
-  for (const { path, type, body } of assets) {
-    app.get(path, freeRoute, async (_, reply) =>
-      reply.type(type).header('cache-control', longCache).send(body),
-    )
-  }
+/** Tells its owner how requests reach it, for `forgot-password doctor`; for anybody else there is no such page. */
+function mountInstance(app: FastifyInstance, { config, services }: Wired, forgot: Forgot): void {
+  const { clock, keys } = services
+  app.get(`${config.route}${instancePath}`, freeRoute, async (request, reply) => {
+    const { headers, ip, socket } = request
+    if (!isOwner(keys, clock, String(headers[proofHeader] ?? ''))) {
+      return answerError(forgot, 'not-found', request, reply)
+    }
+    const forwardedFor = String(headers['x-forwarded-for'] ?? '')
+    const peer = socket.remoteAddress ?? ''
+    const view: InstanceView = { now: clock.now(), client: ip, peer, forwardedFor }
+    return reply.header('cache-control', 'no-store').send(view)
+  })
 }
 
 /** Its own parser, so that a host's neither widens nor breaks what the module reads. */
-function prepareScope(app: FastifyInstance, config: Config): void {
+export function prepareScope(app: FastifyInstance, config: Config): void {
   app.removeAllContentTypeParsers()
   app.register(formbody, { bodyLimit: bodyLimitBytes, parser: parseForm })
   app.addContentTypeParser(
@@ -187,19 +188,10 @@ function prepareScope(app: FastifyInstance, config: Config): void {
   })
 }
 
-const logSerializers = { req: describeRequest, err: describeError }
-
-// A host's authentication hook reads it as `request.routeOptions.config.access`.
-const freeRoute = { config: { access: 'free' }, logSerializers }
-
 /** A request as its route reads it. */
 function readRequest(request: FastifyRequest): Request {
   const { reading } = (request.routeOptions?.config ?? {}) as { reading?: Reading }
   return toRequest(request, reading)
-}
-
-function send(reply: FastifyReply, response: Response): FastifyReply {
-  return reply.code(response.statusCode).headers(response.headers).send(response.body)
 }
 
 const reasonOfStatus: Readonly<Record<number, ErrorReason>> = {

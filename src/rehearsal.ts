@@ -1,6 +1,5 @@
-import { readdirSync } from 'node:fs'
-import { sep } from 'node:path'
 import type { Config } from './config/config.ts'
+import { etaFiles } from './ejected.ts'
 import { ForgotError } from './errors.ts'
 import type { Locale } from './locale/locale.ts'
 import { compose, mailKinds } from './mail/message.ts'
@@ -28,7 +27,7 @@ type RehearsalServices = Pick<Services, 'config' | 'clock' | 'keys' | 'locales'>
 /**
  * Looks through the templates and texts that the site has written itself.
  *
- * @param languages Those in which every page is tried; default: the site's first one, since a start is felt.
+ * @param languages Those in which every page and mail is tried; default: the site's first one, since a start is felt.
  * @returns What is odd in them and yet does no harm, a line each.
  * @throws {ForgotError} `ERR_FORGOT_TEMPLATE` with the faults of all templates, each with its line.
  */
@@ -55,18 +54,29 @@ async function rehearse(
 ): Promise<string[]> {
   const isWhole = services.config.theme.layout
   const templates = new Templates(folder, { debug: true, isWhole })
-  const own = templatesIn(folder)
+  const own = etaFiles(folder)
   const compiled = own.flatMap((file) => templates.syntaxFault(file) ?? [])
   if (compiled.length > 0) throw toError(compiled)
   const faults = new Set<string>()
   for (const each of languages) {
     for (const found of await pageFaults(templates, each, services, assets)) faults.add(found)
   }
-  for (const each of services.locales.all) {
+  for (const each of withOwnMails(services, own, languages)) {
     for (const found of mailFaults(templates, each, services)) faults.add(found)
   }
   if (faults.size > 0) throw toError([...faults])
   return own.flatMap((file) => unusedNote(file, templates, services) ?? [])
+}
+
+/** Some languages, and those that the site has mails of its own in: what stands around the others' is the same. */
+function withOwnMails(
+  { locales }: RehearsalServices,
+  own: readonly string[],
+  languages: readonly Locale[],
+): readonly Locale[] {
+  return locales.all.filter(
+    (each) => languages.includes(each) || own.some((file) => file.startsWith(`email/${each.tag}/`)),
+  )
 }
 
 async function pageFaults(
@@ -138,17 +148,9 @@ function unusedNote(
   }
   const near = nearest(
     file,
-    templatesIn(builtInTemplates).filter((each) => each !== file),
+    etaFiles().filter((each) => each !== file),
   )
   return `${path} is not used${near === null ? '' : ` (did you mean ${near}?)`}`
-}
-
-/** The templates in a folder and below, named from it; the sample site's are nobody's to change. */
-export function templatesIn(folder: string): string[] {
-  return readdirSync(folder, { recursive: true, encoding: 'utf8' })
-    .map((file) => file.replaceAll(sep, '/'))
-    .filter((file) => file.endsWith('.eta') && !file.startsWith('demo/'))
-    .sort()
 }
 
 function toError(problems: readonly string[]): ForgotError {

@@ -5,10 +5,17 @@ import { mountHealth } from './health.ts'
 import { describeError } from './log.ts'
 import { Metrics } from './metrics.ts'
 import { joinOthers } from './parts.ts'
+import type { PreviewParts } from './preview/preview.ts'
 import { Processes } from './processes.ts'
 import { inspectOwnFiles } from './rehearsal.ts'
 import { loadAssets } from './respond/assets.ts'
-import { createBareServer, createServer, type Server, type ServerOverrides } from './server.ts'
+import {
+  createBareServer,
+  createPreviewServer,
+  createServer,
+  type Server,
+  type ServerOverrides,
+} from './server.ts'
 import { wireCourier } from './wire-courier.ts'
 
 /**
@@ -83,12 +90,33 @@ export async function serveCourier(config: Config, port: number | null): Promise
   void health.mail.warn(app.log)
 }
 
-async function listen(app: Server, { host, port }: { host: string; port: number }) {
+/**
+ * Shows the preview until SIGTERM or SIGINT.
+ *
+ * @param parts What it shows.
+ * @throws {ForgotError} `ERR_FORGOT_LISTEN` when the port is taken or may not be opened.
+ */
+export async function servePreview(
+  config: Config,
+  parts: PreviewParts,
+  at: { readonly host: string; readonly port: number },
+): Promise<void> {
+  const app = createPreviewServer(config, parts)
+  await listen(app, at, 'say --port <number>')
+  stopOnSignals(app)
+}
+
+/** @param remedy How another port is chosen. */
+async function listen(
+  app: Server,
+  { host, port }: { host: string; port: number },
+  remedy = 'set server.port or FORGOT_SERVER__PORT',
+) {
   try {
     await app.listen({ host, port })
   } catch (cause) {
     await app.close()
-    throw listenError(host, port, cause as NodeJS.ErrnoException)
+    throw listenError({ host, port, remedy }, cause as NodeJS.ErrnoException)
   }
 }
 
@@ -121,9 +149,12 @@ function stop(app: Server, signal: string): void {
   )
 }
 
-function listenError(host: string, port: number, cause: NodeJS.ErrnoException): ForgotError {
+function listenError(
+  { host, port, remedy }: { host: string; port: number; remedy: string },
+  cause: NodeJS.ErrnoException,
+): ForgotError {
   const why: Record<string, string> = {
-    EADDRINUSE: 'another program is using it: stop that, or set server.port or FORGOT_SERVER__PORT',
+    EADDRINUSE: `another program is using it: stop that, or ${remedy}`,
     EACCES: 'this user may not open it: take a port above 1023',
     EADDRNOTAVAIL: 'this machine does not have that address: set server.host',
   }

@@ -3,13 +3,19 @@ import type { Socket } from 'node:net'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Config } from './config/config.ts'
 import { DemoSite } from './demo/site.ts'
-import { answerError, mount, mountForgot } from './fastify.ts'
+import { mountSitePreview } from './dev.ts'
+import { answerError, mountForgot, prepareScope } from './fastify.ts'
 import type { Forgot } from './forgot.ts'
 import { mountHealth } from './health.ts'
 import { describeRequest } from './incoming.ts'
 import { describeError } from './log.ts'
 import { LogStream } from './log-stream.ts'
+import { mount } from './mount.ts'
+import { isLoopback } from './network.ts'
 import type { Overrides } from './parts.ts'
+import { previewPath } from './preview/choice.ts'
+import { mountPreview } from './preview/mount.ts'
+import type { PreviewParts } from './preview/preview.ts'
 import { securityHeaders } from './security.ts'
 import { type Wired, wire } from './wire.ts'
 
@@ -74,6 +80,19 @@ export function createBareServer(config: Config): FastifyInstance {
   return fastify({ logger: logger(config) })
 }
 
+/** A server that has the preview alone: no database, no users, no courier. */
+export function createPreviewServer(config: Config, parts: PreviewParts): FastifyInstance {
+  const app = fastify({
+    logger: { ...logger(config), level: 'warn' },
+    requestTimeout: requestTimeoutMs,
+  })
+  letGoOfConnections(app)
+  prepareScope(app, config)
+  mountPreview(app, parts)
+  app.get('/', async (_, reply) => reply.redirect(previewPath, 302))
+  return app
+}
+
 /**
  * Closes connections as soon as nothing is under way on any of them: browsers keep theirs open, some
  * without ever having said a word, and Node would wait for those until they do.
@@ -97,9 +116,15 @@ function letGoOfConnections(app: FastifyInstance): void {
 
 function mountDemo(app: FastifyInstance, { config, templates, assets }: Wired): void {
   const styles = [assets.style.path, assets.demo.path]
-  const site = new DemoSite(config, templates, styles)
+  const isHere = isLoopback(new URL(config.site.url).hostname)
+  const links = [
+    ...(config.hasMailbox ? [['Mailbox of this demo', '/dev/mailbox'] as const] : []),
+    ...(isHere ? [['Preview of every page', '/dev/preview'] as const] : []),
+  ]
+  const site = new DemoSite(config, templates, styles, links)
   app.addHook('onClose', async () => site.close())
   for (const [path, action] of site.pages()) mount(app, path, action)
+  if (isHere && !config.preview.enabled) mountSitePreview(app, config)
 }
 
 /** Behind a proxy that is not declared, all visitors share one client's limit: the owner must know. */

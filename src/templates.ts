@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { dirname, join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Script } from 'node:vm'
@@ -6,6 +6,7 @@ import { Eta, EtaRuntimeError, type TemplateFunction } from 'eta'
 import { parse } from 'yaml'
 import { ForgotError } from './errors.ts'
 import { escapeHtml } from './html.ts'
+import { readText, TextError } from './text.ts'
 
 /** The folder of the templates that come with the module: beside `src` in a checkout, in `dist` once built. */
 export const builtInTemplates: string = packagePath('templates')
@@ -21,12 +22,21 @@ const strict = { autoFilter: true, filterFunction: defined, varName: 'it' } as c
 
 const frontMatter = /^---\r?\n(.*?)\r?\n---\r?\n/s
 
+export interface TemplatesOptions {
+  readonly debug?: boolean
+  readonly isWhole?: boolean
+  readonly made?: ReadonlyMap<string, string>
+}
+
 /**
  * Eta over two folders: a file in the site's own folder wins over the built-in one of the same name, one
  * by one. Templates are code: the folder must be as trusted as the configuration.
  */
 export class Templates extends Eta {
+  /** The file that every page stands in. */
+  readonly frame: string
   readonly #folders: readonly string[]
+  readonly #made: ReadonlyMap<string, string>
   readonly #plain = new Eta({ ...strict, autoEscape: false })
   readonly #paths = new Map<string, string>()
   readonly #heads = new Map<string, Readonly<Record<string, TemplateFunction>>>()
@@ -34,19 +44,26 @@ export class Templates extends Eta {
   /**
    * @param own The site's own folder, or `null`.
    * @param debug Whether an error names its line, which costs time; default: it does not.
+   * @param isWhole Whether pages stand in `layout.eta` (the default); else in `fragment.eta`, to be put into a page of the site's.
+   * @param made Sources by the names of their files, for templates that are in no folder; default: none.
    */
-  constructor(own: string | null, { debug = false }: { debug?: boolean } = {}) {
+  constructor(
+    own: string | null,
+    { debug = false, isWhole = true, made = new Map() }: TemplatesOptions = {},
+  ) {
     super({ ...strict, cache: true, debug, escapeFunction: (value) => escapeHtml(String(value)) })
     this.#folders = own === null ? [builtInTemplates] : [own, builtInTemplates]
-    this.resolvePath = (template) => this.#resolve(template)
+    this.#made = made
+    this.frame = isWhole ? 'layout.eta' : 'fragment.eta'
+    this.resolvePath = (template) => this.#resolve(template === 'layout' ? this.frame : template)
     // In debug mode the lines keep their numbers.
     const cut = (head: string) => (debug ? head.replace(/[^\n]+/g, '') : '')
-    this.readFile = (path) => readFileSync(path, 'utf8').replace(frontMatter, cut)
+    this.readFile = (path) => this.#source(path).replace(frontMatter, cut)
   }
 
-  /** Whether either folder has this file, named from its root. */
+  /** Whether either folder has this file, named from its root, or it was made. */
   has(file: string): boolean {
-    return this.#folders.some((folder) => existsSync(join(folder, file)))
+    return this.#made.has(file) || this.#folders.some((folder) => existsSync(join(folder, file)))
   }
 
   /** Whether anything has been rendered with this file. */
@@ -54,8 +71,9 @@ export class Templates extends Eta {
     return [...this.#paths.values()].includes(this.find(file))
   }
 
-  /** The path of a file that wins. */
+  /** The path of a file that wins; of one that was made, its name. */
   find(file: string): string {
+    if (this.#made.has(file)) return file
     for (const folder of this.#folders) {
       const path = resolve(folder, file)
       // Outside of its folder a name is a mistake or an attack, and in neither case a template.
@@ -88,9 +106,14 @@ export class Templates extends Eta {
     }
   }
 
+  #source(path: string): string {
+    return this.#made.get(path) ?? readText(path)
+  }
+
   #readHead(path: string): Readonly<Record<string, TemplateFunction>> {
-    const [, yaml = ''] = frontMatter.exec(readFileSync(path, 'utf8')) ?? []
-    const lines = parse(yaml) as Record<string, unknown> | null
+    const [, yaml = ''] = frontMatter.exec(this.#source(path)) ?? []
+    // The line before them is that of the `---`: so the fault of one names its own.
+    const lines = parse(`\n${yaml}`) as Record<string, unknown> | null
     return Object.fromEntries(
       Object.entries(lines ?? {}).map(([name, line]) => [name, this.#plain.compile(String(line))]),
     )
@@ -114,9 +137,11 @@ export function faultOf(error: unknown, path: string): string {
   while (inner instanceof EtaRuntimeError && inner.cause instanceof EtaRuntimeError)
     inner = inner.cause
   const { message, cause } = inner as Error
+  if (inner instanceof TextError && inner.place !== null)
+    return `${path}:${inner.place.line}: ${message}`
   const [head = '', ...rest] = message.split('\n')
   if (inner instanceof EtaRuntimeError) return `${head}: ${(cause as Error).message}`
-  const [, why, line] = / ?(.*) at line (\d+) col \d+:$/.exec(head) ?? []
+  const [, why, line] = / ?(.*) at line (\d+),? col(?:umn)? \d+:$/.exec(head) ?? []
   return line === undefined
     ? `${path}: ${[head, ...rest].join(' ').trim()}`
     : `${path}:${line}: ${why}`

@@ -1,14 +1,6 @@
-import {
-  Action,
-  field,
-  HtmlResponse,
-  header,
-  type Request,
-  type Response,
-  type ServerRequest,
-} from '../action.ts'
+import { Action, field, HtmlResponse, type Request, type Response } from '../action.ts'
 import { type Mailbox, parseMail } from '../mail/mailbox.ts'
-import { isLoopback } from '../network.ts'
+import { isAtThisMachine } from '../origin.ts'
 import type { Templates } from '../templates.ts'
 
 // A mail's own styles are inline; it may load nothing, and open links only where it is shown.
@@ -72,18 +64,6 @@ export class MailboxPages extends Action {
     const headers = { 'content-security-policy': pagePolicy, 'cache-control': 'no-store' }
     return new HtmlResponse(body, 200, headers)
   }
-}
-
-/**
- * Whether a request comes from a person at this machine: not through a proxy, and not from a page of
- * another site whose name was made to lead here (DNS rebinding).
- */
-function isAtThisMachine(request: ServerRequest): boolean {
-  const host = header(request, 'host').replace(/:\d+$/, '')
-  const isForwarded = ['x-forwarded-for', 'forwarded'].some(
-    (name) => request.headers[name] !== undefined,
-  )
-  return isLoopback(request.raw?.ip ?? '') && isLoopback(host) && !isForwarded
 }
 
 /** The mail as a mail program would show it, its links leaving the frame. */

@@ -12,7 +12,7 @@ import {
 } from '../action.ts'
 import { foldAscii } from '../address.ts'
 import type { Config } from '../config/config.ts'
-import { isForeign } from '../origin.ts'
+import { isAtThisMachine, isForeign } from '../origin.ts'
 import { randomId } from '../proof/secret.ts'
 import type { Templates } from '../templates.ts'
 import { demoAccounts, demoDatabase, demoPassword } from './accounts.ts'
@@ -33,12 +33,20 @@ export class DemoSite {
   readonly #config: Config
   readonly #templates: Templates
   readonly #styles: readonly string[]
+  readonly #links: readonly (readonly [label: string, href: string])[]
   readonly #database: Database.Database
 
-  constructor(config: Config, templates: Templates, styles: readonly string[]) {
+  /** @param links What else is there for whoever sits at this machine, each with its label. */
+  constructor(
+    config: Config,
+    templates: Templates,
+    styles: readonly string[],
+    links: readonly (readonly [label: string, href: string])[],
+  ) {
     this.#config = config
     this.#templates = templates
     this.#styles = styles
+    this.#links = links
     this.#database = new Database(demoDatabase(config.dataDir))
   }
 
@@ -63,17 +71,18 @@ export class DemoSite {
     const { count } = this.#database
       .prepare('select count(*) as count from sessions where user_id = ?')
       .get(account.id) as { count: number }
-    return this.#page('demo/home', { name: account.name, email: account.email, sessions: count })
+    const data = { name: account.name, email: account.email, sessions: count }
+    return this.#page(request, 'demo/home', data)
   }
 
   async #login(request: ServerRequest): Promise<Response> {
-    if (request.method !== 'POST') return this.#loginPage(field(request, 'email'), false)
+    if (request.method !== 'POST') return this.#loginPage(request, field(request, 'email'), false)
     if (isForeign(request, this.#config.site.url)) return new HtmlResponse('Forbidden', 403)
     const email = field(request, 'email').trim()
     const account = this.#find(email)
     const password = field(request, 'password').normalize('NFC')
     const isRight = await compare(password, (account ?? nobody).password)
-    if (account === null || !isRight) return this.#loginPage(email, true)
+    if (account === null || !isRight) return this.#loginPage(request, email, true)
     const id = randomId()
     // Only if the password is still the one that was compared: while that took its time it may have been changed,
     // and the sessions of the old one have been ended.
@@ -82,7 +91,7 @@ export class DemoSite {
         'insert into sessions (id, user_id) select ?, id from users where id = ? and password = ?',
       )
       .run(id, account.id, account.password)
-    return changes === 0 ? this.#loginPage(email, true) : redirect('/', sessionCookie(id))
+    return changes === 0 ? this.#loginPage(request, email, true) : redirect('/', sessionCookie(id))
   }
 
   async #logout(request: ServerRequest): Promise<Response> {
@@ -109,18 +118,18 @@ export class DemoSite {
     return (row as Account | undefined) ?? null
   }
 
-  #loginPage(email: string, isWrong: boolean): Response {
+  #loginPage(request: ServerRequest, email: string, isWrong: boolean): Response {
     const data = { email, isWrong, accounts: demoAccounts, password: demoPassword }
-    return this.#page('demo/login', data, isWrong ? 400 : 200)
+    return this.#page(request, 'demo/login', data, isWrong ? 400 : 200)
   }
 
-  #page(template: string, data: object, status = 200): Response {
-    const { hasMailbox, route, site } = this.#config
+  #page(request: ServerRequest, template: string, data: object, status = 200): Response {
+    const { route, site } = this.#config
     const view = {
       styles: this.#styles,
       site,
       forgot: route,
-      hasMailbox,
+      links: isAtThisMachine(request) ? this.#links : [],
       data,
     }
     const body = this.#templates.render(template, view)
