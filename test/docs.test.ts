@@ -1,85 +1,46 @@
 import { execFileSync } from 'node:child_process'
-import { generateKeyPairSync } from 'node:crypto'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
-import { Ajv2020 } from 'ajv/dist/2020.js'
-import Database from 'better-sqlite3'
+import { readdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { parse, stringify } from 'yaml'
-import type { Config } from '../src/config/config.ts'
-import { keyNamesAt } from '../src/config/keys.ts'
+import { parse } from 'yaml'
 import { loadConfig } from '../src/config/load.ts'
 import { eventNames } from '../src/events.ts'
-import { SqlStore } from '../src/store/sql.ts'
-import { openOwnSqlite } from '../src/store/sqlite.ts'
 import { hooksOf } from '../src/trail.ts'
+import { Desk, isLasting, typedIn } from './support/desk.ts'
+import {
+  auditStore,
+  blocks,
+  compile,
+  deadLinks,
+  environment as env,
+  inFolder,
+  isWhole,
+  linesOf,
+  loadFragment,
+  openapi,
+  read,
+  unknownKeys,
+} from './support/documents.ts'
 
+const pages = readdirSync('docs').filter((name) => name.endsWith('.md'))
 const documents = [
   'README.md',
   'CONTRIBUTING.md',
   'CHANGELOG.md',
   'SECURITY.md',
   'TRANSLATING.md',
-  'docs/events.md',
-  'docs/json.md',
-  'docs/mail.md',
-  'docs/scale.md',
-  'docs/templates.md',
-  'docs/users.md',
+  ...pages.map((name) => `docs/${name}`),
 ]
-const env = {
-  RECOVERY_SECRET: 'x'.repeat(32),
-  OLD_RECOVERY_SECRET: 'y'.repeat(32),
-  HOOK_SECRET: 'x'.repeat(32),
-  SMTP_PASS: 'x',
-  STORE_PASS: 'x',
-  USERS_PASS: 'x',
-  USERS_SECRET: 'x'.repeat(32),
-}
 
-const signingKey = generateKeyPairSync('rsa', { modulusLength: 2048 })
-  .privateKey.export({ type: 'pkcs8', format: 'pem' })
-  .toString()
-
-const read = (document: string) => readFileSync(document, 'utf8')
-
-function blocks(document: string, language: string): string[] {
-  return [...read(document).matchAll(new RegExp(`\`\`\`${language}\\n(.*?)\`\`\``, 'gs'))].map(
-    ([, text]) => text ?? '',
-  )
-}
-
-function blocksOfAll(language: string): string[] {
-  return documents.flatMap((document) => blocks(document, language))
-}
-
-function inFolder<T>(run: (folder: string) => T): T {
-  const folder = mkdtempSync('test/tmp-')
-  try {
-    return run(folder)
-  } finally {
-    rmSync(folder, { recursive: true })
-  }
-}
+const blocksOf = (language: string) => documents.flatMap((document) => blocks(document, language))
+const blocksOfAll = (language: string) => blocksOf(language).map(({ text }) => text)
 
 /** The complete configuration that the README begins with. */
 const [complete = '', ...fragments] = blocksOfAll('yaml')
 
-/** What a fragment says, over the complete configuration, of a site that mails codes as well. */
-function loadFragment(fragment: string): Config {
-  return inFolder((folder) => {
-    const codes = 'recovery: { methods: [link, code] }'
-    const { users, ...others } = parse(complete)
-    // Accounts of another kind have other keys.
-    const base = Object.hasOwn(parse(fragment), 'users') ? others : { ...others, users }
-    writeFileSync(join(folder, 'complete.yaml'), `${stringify(base)}\n${codes}\n`)
-    writeFileSync(join(folder, 'my-users.mjs'), '')
-    const file = join(folder, 'config.yaml')
-    writeFileSync(file, `imports: [complete.yaml]\n${fragment}`)
-    writeFileSync(join(folder, 'dkim.pem'), signingKey)
-    return loadConfig(file, { env })
-  })
-}
+// By another process, beside all that follows; asked for last.
+const compiled = compile(blocksOfAll('ts'))
+compiled.catch(() => {})
 
 describe('the README', () => {
   it('shows a configuration that loads, and that asks for its secrets', () => {
@@ -90,55 +51,87 @@ describe('the README', () => {
       expect(() => loadConfig(file, { env: {} })).toThrow(/RECOVERY_SECRET is not set: make one/)
     })
   })
-
-  it('shows code that compiles, as do the other documents', () => {
-    inFolder((folder) => {
-      const code = blocksOfAll('ts')
-      expect(code.length).toBeGreaterThan(2)
-      for (const [index, text] of code.entries()) writeFileSync(join(folder, `${index}.ts`), text)
-      writeFileSync(
-        join(folder, 'tsconfig.json'),
-        JSON.stringify({
-          extends: '../../tsconfig.test.json',
-          compilerOptions: { paths: { 'fastify-forgot-password': ['../../src/index.ts'] } },
-          include: ['.'],
-        }),
-      )
-      execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', folder], {
-        encoding: 'utf8',
-      })
-    })
-  })
-
-  it('names commands that there are', () => {
-    const { scripts } = JSON.parse(read('package.json'))
-    for (const [, script] of `${read('README.md')}${read('CONTRIBUTING.md')}`.matchAll(
-      /npm run (?:-s )?([\w-]+)/g,
-    )) {
-      expect(Object.keys(scripts)).toContain(script)
-    }
-  })
 })
 
 describe('a part of a configuration', () => {
   it.each(fragments)('loads over a complete one: number %$', (fragment) => {
     expect(Object.keys(parse(fragment))).toHaveLength(1)
-    loadFragment(fragment)
+    loadFragment(complete, fragment)
   })
 
   it('that is wrong is refused', () => {
-    expect(() => loadFragment('recovery: { method: [code] }')).toThrow('did you mean "methods"?')
-    expect(() => loadFragment('routes: { POST /x: { action: forgot, step: ask } }')).toThrow('step')
+    expect(() => loadFragment(complete, 'recovery: { method: [code] }')).toThrow(
+      'did you mean "methods"?',
+    )
+    expect(() =>
+      loadFragment(complete, 'routes: { POST /x: { action: forgot, step: ask } }'),
+    ).toThrow('step')
+  })
+})
+
+describe('commands', () => {
+  const { scripts } = JSON.parse(read('package.json'))
+  const own = typedIn(['docs/start.md', ...documents.filter((name) => name !== 'docs/start.md')])
+    // Followed from its beginning, below.
+    .filter(({ document }) => document !== 'docs/start.md')
+  const known = 'cd cp curl echo forgot-password mkdir mv node npm npx openssl rm'.split(' ')
+
+  it.each(documents)('do what %s says, in the folder of a site', async (document) => {
+    const typed = own.filter((line) => line.document === document && !isLasting(line))
+    if (typed.some(({ words }) => words[0] === 'forgot-password')) {
+      await Desk.with(complete, (desk) => desk.type(typed))
+    }
+  })
+
+  it(
+    'run until they are told to stop',
+    () =>
+      Desk.with(complete, (desk) =>
+        Promise.all(own.filter(isLasting).map((line) => desk.type([line]))),
+      ),
+    60_000,
+  )
+
+  it('lead from an empty folder to a working reset, in docs/start.md', async () => {
+    await Desk.with(null, async (desk) => {
+      await desk.follow('docs/start.md')
+      expect(await desk.smtp.to('you@library.example')).toHaveLength(1)
+    })
+  })
+
+  it('that are not ours are known programs, in words that a shell reads', () => {
+    for (const { words, text } of blocksOf('sh').flatMap(linesOf)) {
+      expect(known, text).toContain(words[0])
+    }
+    execFileSync('bash', ['-n'], { input: blocksOfAll('sh').join('\n') })
+  })
+
+  it('of npm are scripts that there are', () => {
+    for (const [, script] of documents
+      .map(read)
+      .join()
+      .matchAll(/npm run (?:-s )?([\w:-]+)/g)) {
+      expect(Object.keys(scripts)).toContain(script)
+    }
+  })
+})
+
+it.each(['yml', 'nginx', 'caddy', 'apache', 'ini'].flatMap(blocksOf))(
+  'a file of another program is whole: $language in $document',
+  (block) => {
+    expect(isWhole(block)).toBe(true)
+  },
+)
+
+describe('docs/README.md', () => {
+  it('leads to every page', () => {
+    const linked = [...read('docs/README.md').matchAll(/\]\((\w+\.md)\)/g)].map(([, name]) => name)
+    expect(linked.toSorted()).toEqual(pages.filter((name) => name !== 'README.md').toSorted())
   })
 })
 
 describe('JSON', () => {
-  const ajv = new Ajv2020({ strict: false, validateFormats: false })
-  ajv.addSchema(parse(read('openapi.yaml')), 'openapi')
-  const anyOf = (...names: string[]) =>
-    ajv.compile({ anyOf: names.map((name) => ({ $ref: `openapi#/components/schemas/${name}` })) })
-  const isAnswer = anyOf('Asked', 'Proven', 'Changed', 'Failure')
-  const isAsked = anyOf('Request', 'Verify', 'ChangeByToken', 'ChangeByCode')
+  const { isAnswer, isAsked } = openapi()
 
   it.each(blocksOfAll('json'))('is what openapi.yaml says: number %$', (text) => {
     const body = JSON.parse(text)
@@ -161,27 +154,11 @@ describe('docs/events.md', () => {
   })
 
   it('shows a query that the store answers, and names every column', async () => {
-    const [query = ''] = blocks('docs/events.md', 'sql')
-    const folder = mkdtempSync('test/tmp-')
-    try {
-      const file = join(folder, 'store.db')
-      const store = await SqlStore.open(openOwnSqlite(`sqlite:${file}`), '')
-      const about = { resetId: 'r', client: '', reason: '', at: Date.now() }
-      const nobody = { ...about, name: 'requested', userId: null } as const
-      await store.audit.add({ ...nobody, subjectKey: 'alice' })
-      await store.audit.add({ ...nobody, subjectKey: 'bob' })
-      await store.audit.add({ ...about, name: 'changed', userId: '7', subjectKey: 'alice' })
-      await store.close()
-      const database = new Database(file)
-      const events = database.prepare(query).all() as { event: string }[]
-      const columns = database.prepare("select name from pragma_table_info('audit_event')").pluck()
-      const named = [...read('docs/events.md').matchAll(/^\| `(\w+)` \| [^`]/gm)]
-      expect(events.map(({ event }) => event).sort()).toEqual(['changed', 'requested'])
-      expect(named.map(([, column]) => column)).toEqual(expect.arrayContaining(columns.all()))
-      database.close()
-    } finally {
-      rmSync(folder, { recursive: true })
-    }
+    const [query] = blocks('docs/events.md', 'sql')
+    const { events, columns } = await auditStore(query?.text ?? '')
+    const named = [...read('docs/events.md').matchAll(/^\| `(\w+)` \| [^`]/gm)]
+    expect(events.sort()).toEqual(['changed', 'requested'])
+    expect(named.map(([, column]) => column)).toEqual(expect.arrayContaining(columns))
   })
 })
 
@@ -207,30 +184,15 @@ describe('SECURITY.md', () => {
 
 describe.each(documents)('%s', (document) => {
   it('links to files and headings that are there', () => {
-    const links = read(document).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)
-    for (const [, file = '', heading] of links) {
-      const target = file === '' ? document : join(dirname(document), file)
-      expect([target, existsSync(target)]).toEqual([target, true])
-      if (heading !== undefined) expect(headings(target)).toContain(heading)
-    }
+    expect(deadLinks(document)).toEqual([])
   })
 
   it('names keys of the configuration that there are', () => {
-    for (const [, name = ''] of read(document).matchAll(/`([a-z]+(?:\.[a-zA-Z]+)+)`/g)) {
-      const path = name.split('.')
-      const isFile = /\.(?:ts|eta|yaml|css|js|mjs|md)$/.test(name)
-      if (isFile || !keyNamesAt([]).includes(path[0] ?? '')) continue
-      expect(keyNamesAt(path.slice(0, -1)), name).toContain(path.at(-1))
-    }
+    expect(unknownKeys(document)).toEqual([])
   })
 })
 
-/** A document's headings as links name them. */
-function headings(document: string): string[] {
-  return [...read(document).matchAll(/^#+ (.+)$/gm)].map(([, text = '']) =>
-    text
-      .toLowerCase()
-      .replaceAll(/[^\p{L}\p{N} -]/gu, '')
-      .replaceAll(' ', '-'),
-  )
-}
+it('code compiles in every document', async () => {
+  expect(blocksOfAll('ts').length).toBeGreaterThan(5)
+  await compiled
+})
