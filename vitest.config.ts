@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { configDefaults, defineConfig } from 'vitest/config'
 
 const folders = (process.env['PATH'] ?? '').split(':')
-const hasNginx = folders.some((folder) => existsSync(`${folder}/nginx`))
+const has = (program: string) => folders.some((folder) => existsSync(`${folder}/${program}`))
 const hasMysql = Boolean(process.env['TEST_MYSQL_URL'])
 
 export default defineConfig({
@@ -12,7 +12,9 @@ export default defineConfig({
     exclude: [
       ...configDefaults.exclude,
       ...(hasMysql ? [] : ['**/mysql.test.ts']),
-      ...(hasNginx ? [] : ['test/nginx.test.ts']),
+      ...(has('nginx') ? [] : ['test/nginx.test.ts']),
+      // The Chromium that a package brings is a shell without a password manager.
+      ...(has('chromium') ? [] : ['test/e2e/password-manager.test.ts']),
     ],
     globalSetup: ['test/support/setup.ts'],
     // Two cores, and a third of the time tests wait: for a beat, a browser, a process. More would only take turns.

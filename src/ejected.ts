@@ -25,12 +25,17 @@ const kinds = /\.(?:eta|css|js)$/
 const marking =
   /[ ]*(?:#|\/\*|<%\/\*) copied from forgot-password [\w./@-]+ ([0-9a-f]{12})\b[^\n]*\n/
 
-/** The files that a site may have of its own, in their order. */
+/** The files that a site may have of its own, in their order; not what editors put beside them, whose names begin with a dot. */
 export function templateFiles(folder: string = builtInTemplates): string[] {
   return readdirSync(folder, { recursive: true, encoding: 'utf8' })
     .map((file) => file.replaceAll(sep, '/'))
-    .filter((file) => kinds.test(file) && !file.startsWith('demo/'))
+    .filter((file) => kinds.test(file) && !/^demo\/|(?:^|\/)\./.test(file))
     .sort()
+}
+
+/** Those of them that are rendered. */
+export function etaFiles(folder: string = builtInTemplates): string[] {
+  return templateFiles(folder).filter((file) => file.endsWith('.eta'))
 }
 
 /**

@@ -75,6 +75,8 @@ it('are all tried here', () => {
     'otp-reference',
     'otp-simple',
     'sealed-email',
+    // In test/e2e/theme.test.ts.
+    'theme',
     // In test/users/http.test.ts and module.test.ts.
     'users-endpoint',
     'users-module',

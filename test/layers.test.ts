@@ -21,6 +21,7 @@ const leaves = [
   'nearest',
   'network',
   'opened',
+  'text',
   'units',
   'user',
 ]
@@ -46,15 +47,16 @@ const rules: Readonly<Record<string, Rule>> = {
   'log-stream': { imports: [] },
   body: { imports: [] },
   incoming: { imports: ['action', 'config/config'] },
-  origin: { imports: ['action'] },
-  templates: { imports: ['errors', 'html'], packages: ['eta', 'yaml'] },
+  origin: { imports: ['action', 'network'] },
+  mount: { imports: ['action', 'incoming', 'log', 'respond/assets'], packages: ['fastify'] },
+  templates: { imports: ['errors', 'html', 'text'], packages: ['eta', 'yaml'] },
   security: { imports: ['config/config'], packages: ['helmet'] },
   config: {
     imports: ['address', 'errors', 'nearest', 'network', 'units'],
     packages: ['yaml', 'zod'],
   },
   locale: {
-    imports: ['errors', 'html', 'nearest', 'config/config', 'templates'],
+    imports: ['errors', 'html', 'nearest', 'config/config', 'templates', 'text'],
     packages: ['yaml'],
   },
   proof: { imports: [...leaves, ...ports] },
@@ -103,6 +105,7 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   'mail/envelope': { imports: ['address', ...ports], packages: ['nodemailer'] },
   'mail/sendmail': { imports: [...ports], packages: ['nodemailer'] },
+  'mail/sender-trial': { imports: [], packages: ['nodemailer'] },
   'mail/smtp': { imports: [...leaves, ...ports], packages: ['nodemailer'] },
   'mail/mailbox': { imports: [...ports], packages: ['nodemailer', 'postal-mime'] },
   services: { imports: [...leaves, ...ports, 'locale', 'proof'] },
@@ -130,6 +133,7 @@ const rules: Readonly<Record<string, Rule>> = {
   },
   rehearsal: {
     imports: [
+      'ejected',
       ...leaves,
       ...ports,
       'locale',
@@ -141,6 +145,54 @@ const rules: Readonly<Record<string, Rule>> = {
       'templates',
     ],
   },
+  // What is wrong with a language: as it is written, and as it is shown.
+  'mail/source': { imports: ['locale'], packages: ['yaml'] },
+  proofread: {
+    imports: [
+      ...leaves,
+      ...ports,
+      'locale',
+      'mail/message',
+      'mail/source',
+      'proof',
+      'respond',
+      'samples',
+      'templates',
+    ],
+  },
+  languages: {
+    imports: [...ports, 'locale', 'mail/message', 'templates'],
+  },
+  'language-check': {
+    imports: [...ports, 'languages', 'locale', 'mail/lint', 'mail/message', 'proofread', 'text'],
+  },
+  // It shows what others make, and sends what it shows.
+  preview: {
+    imports: [
+      ...leaves,
+      ...ports,
+      'incoming',
+      'locale',
+      'mail-parts',
+      'mail/mailbox',
+      'mail/message',
+      'mail/remedies',
+      'mount',
+      'origin',
+      'proof',
+      'ejected',
+      'respond',
+      'samples',
+      'templates',
+    ],
+  },
+  'preview/mount': { imports: ['action', 'incoming', 'mount', 'templates'], packages: ['fastify'] },
+  desk: { imports: [...leaves, ...ports, 'mail/link', 'proof'] },
+  ejected: { imports: ['errors', 'templates'] },
+  instance: { imports: ['clock', 'proof/secret'] },
+  layout: { imports: ['respond'] },
+  // What the owner is told: it opens what a start would open.
+  doctor: { imports: ['*'] },
   forgot: { imports: [...leaves, 'proof', 'respond', 'services', 'steps'] },
   demo: {
     imports: [...leaves, ...ports, 'origin', 'proof', 'templates', 'mail/mailbox'],
@@ -179,10 +231,14 @@ const rules: Readonly<Record<string, Rule>> = {
   webhook: { imports: ['clock', 'log', 'mail/courier', 'signature', 'store/store', 'units'] },
   trail: { imports: ['events', 'log', 'store/store'] },
   itrocks: { imports: ['*'] },
+  dev: { imports: ['*'], packages: ['fastify'] },
   fastify: { imports: ['*'], packages: ['@fastify/formbody', '@fastify/view', 'fastify'] },
   server: { imports: ['*'], packages: ['fastify'] },
   serve: { imports: ['*'] },
   cli: { imports: ['*'] },
+  'cli/config': { imports: ['*'], packages: ['yaml'] },
+  'cli/questions': { imports: ['*'], packages: ['yaml'] },
+  'cli/locales-new': { imports: ['*'], packages: ['yaml'] },
   index: { imports: ['*'] },
 }
 
@@ -191,6 +247,7 @@ const edges = [
   'wire-courier',
   'courier-thread',
   'courier-worker',
+  'dev',
   'fastify',
   'itrocks',
   'processes',
@@ -252,7 +309,14 @@ it('imports only in the directions of the layers', () => {
 it('keeps Fastify at the edge, and every implementation behind wire.ts and parts.ts', () => {
   const users = (target: string) =>
     [...new Set(all.filter((each) => each.target === target).map((each) => each.file))].sort()
-  expect(users('npm:fastify')).toEqual(['fastify', 'health', 'server'])
+  expect(users('npm:fastify')).toEqual([
+    'dev',
+    'fastify',
+    'health',
+    'mount',
+    'preview/mount',
+    'server',
+  ])
   for (const implementation of [
     'limit/mysql',
     'limit/postgres',

@@ -215,10 +215,10 @@ describe('a site’s own files', () => {
 
   it('that nothing uses are named, with what may have been meant', async () => {
     site.logLines.length = 0
-    await own({ 'forgot-dome.eta': 'x', 'email/de/link.eta': 'x', 'parts/mine.eta': 'x' })
+    await own({ 'forgot-dome.eta': 'x', 'email/cy/link.eta': 'x', 'parts/mine.eta': 'x' })
     const notes = site.logLines.filter((line) => line.includes('is not used')).join('\n')
     expect(notes).toContain('forgot-dome.eta is not used (did you mean forgot-done.eta?)')
-    expect(notes).toContain('email/de/link.eta is not used: de is not among the languages on offer')
+    expect(notes).toContain('email/cy/link.eta is not used: cy is not among the languages on offer')
     expect(notes).toContain('parts/mine.eta is not used')
   })
 
@@ -332,6 +332,35 @@ describe('the mailbox', () => {
     expect(
       await raw('GET /dev/mailbox HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n'),
     ).toMatch(/^HTTP\/1.1 404 /)
+  })
+
+  it('is for nobody who comes through a proxy that says anything of itself or of the page before', async () => {
+    await open()
+    const visitor = site.visitor()
+    const proxied = ['via', 'forwarded', 'x-real-ip', 'x-forwarded-host', 'x-forwarded-proto']
+    for (const name of proxied) {
+      const { status } = await visitor.get('/dev/mailbox', { [name]: '203.0.113.1' })
+      expect([name, status]).toEqual([name, 404])
+    }
+    for (const [origin, status] of [
+      ['https://site.example', 404],
+      ['garbage', 404],
+      ['null', 200],
+      [site.url, 200],
+    ] as const) {
+      const page = await visitor.post('/dev/mailbox', {}, { origin })
+      expect([origin, page.status]).toEqual([origin, status])
+    }
+  })
+
+  it('is linked to on pages of the demo for whoever may see it', async () => {
+    const { users: _, ...config } = site.config
+    site.config = config
+    await open()
+    const links = async (headers: Record<string, string>) =>
+      (await site.visitor().get('/user/login', headers)).body.match(/href="\/dev\/\w+"/g)
+    expect(await links({})).toEqual(['href="/dev/mailbox"', 'href="/dev/preview"'])
+    expect(await links({ 'x-real-ip': '203.0.113.1' })).toBeNull()
   })
 
   it('reads nothing but its mails', async () => {

@@ -58,7 +58,9 @@ function faintPairs(accent: string, sheets: readonly string[], scheme: Scheme): 
   ])
   const unread = [...colours].filter(([, colour]) => colour === null).map(([name]) => name)
   return [
-    ...unread.filter((name) => pairs.some(([front, back]) => name === front || name === back)).map(unreadable),
+    ...unread
+      .filter((name) => pairs.some(([front, back]) => name === front || name === back))
+      .map(unreadable),
     ...pairs.flatMap((pair) => faintPair(pair, colours, scheme)),
   ]
 }

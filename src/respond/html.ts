@@ -72,6 +72,7 @@ export class Pages {
       title: locale.text(shown.page === 'error' ? `reason.${reason}.title` : `${shown.page}.title`),
       lang: locale.tag,
       dir: locale.direction,
+      space: locale.space,
       site: { name: site.name, loginUrl: site.loginUrl, supportUrl: site.supportUrl ?? '' },
       assets: {
         style: assets.style.path,

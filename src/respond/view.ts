@@ -19,6 +19,8 @@ export interface View {
   readonly title: string
   readonly lang: string
   readonly dir: string
+  /** What stands between two sentences of the language. */
+  readonly space: string
   readonly site: { readonly name: string; readonly loginUrl: string; readonly supportUrl: string }
   readonly assets: { readonly style: string; readonly script: string; readonly logo: string }
   /** Where forms are sent. */
