@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { constants, copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { relative } from 'node:path'
 import { documentConfig } from '../config/document.ts'
 import { isSecretKey, withoutPasswords } from '../config/secrets.ts'
@@ -49,9 +49,10 @@ export function writeFiles(answers: Answers): string[] {
     [names.ignore, `${names.env}\ndata/\n`, 0o644],
   ] as const
   const absent = texts.filter(([name]) => !existsSync(name))
+  const isCopy = isSchemaCopied() && !existsSync(names.schema)
   try {
     for (const [name, text, mode] of absent) writeFileSync(name, text, { flag: 'wx', mode })
-    if (isSchemaCopied() && !existsSync(names.schema)) copyFileSync(schema(), names.schema)
+    if (isCopy) copyFileSync(schema(), names.schema, constants.COPYFILE_EXCL)
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     throw new ForgotError('ERR_FORGOT_CONFIG', `This folder cannot be written (${code})`, {
@@ -59,8 +60,9 @@ export function writeFiles(answers: Answers): string[] {
     })
   }
   const isIgnored = absent.some(([name]) => name === names.ignore) || ignores(names.env)
+  const written = [...absent.map(([name]) => name), ...(isCopy ? [names.schema] : [])]
   return [
-    `${absent.map(([name]) => name).join(', ')} written.`,
+    `${written.join(', ')} written.`,
     ...(isIgnored ? [] : [`Add ${names.env} and data/ to ${names.ignore}: they hold secrets.`]),
   ]
 }
