@@ -1,6 +1,6 @@
 import { type Clock, systemClock } from './clock.ts'
 import type { Config, UserCollection, UserTable } from './config/config.ts'
-import { openCounters, openOwnDatabase, openSiteDatabase } from './databases.ts'
+import { openCounters, openOwnDatabase, openSiteDatabase, storeFile } from './databases.ts'
 import { openDemoUsers } from './demo/accounts.ts'
 import type { EventName } from './events.ts'
 import { KeyWatch } from './key-watch.ts'
@@ -97,7 +97,7 @@ export async function joinOthers(
   log: Log,
 ): Promise<KeyWatch> {
   const lifeMs = retentionMs(config)
-  const isShared = !config.store.url.startsWith('sqlite:')
+  const isShared = storeFile(config.store) === null
   const keyWatch = new KeyWatch({ keys, marks: store.keyMarks, clock, log, lifeMs, isShared })
   await keyWatch.check()
   await warnOfSkew(store, clock, log)

@@ -19,18 +19,20 @@ import { examineSite } from './site.ts'
  * Looks at a configuration and its files. Nothing is opened and nobody is asked.
  *
  * @param options `hasUsers`: a program hands the accounts over, so that they are not looked at.
+ * @returns In the end the configuration, for whoever looks further; `null` when it cannot be used.
  */
 export async function* check(
   from: string | undefined,
   options: LoadOptions = {},
-): AsyncGenerator<Finding> {
+): AsyncGenerator<Finding, TracedConfig | null> {
   const traced = load(from, options)
   if (Array.isArray(traced)) {
     yield* traced
-    return
+    return null
   }
   yield good('configuration', `${traced.file ?? 'the built-in demo'}: every key is as it should be`)
   yield* await attempt('templates', () => examineFiles(traced.config))
+  return traced
 }
 
 /**
@@ -44,9 +46,8 @@ export async function* examine(
   options: LoadOptions = {},
   names: Names = new Resolver({ timeout: 2000, tries: 1 }),
 ): AsyncGenerator<Finding> {
-  yield* check(from, options)
-  const traced = load(from, options)
-  if (Array.isArray(traced)) return
+  const traced = yield* check(from, options)
+  if (traced === null) return
   const { config } = traced
   yield* await attempt('files', async () => examineMachine(traced))
   yield* await attempt('store', () => examineStore(config, systemClock))
