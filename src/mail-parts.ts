@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import type { Config } from './config/config.ts'
-import { openCounters } from './databases.ts'
 import type { Events } from './events.ts'
+import { StoreLimiter } from './limit/limiter.ts'
 import { silentLog } from './log.ts'
 import { Circuit } from './mail/circuit.ts'
 import { Courier } from './mail/courier.ts'
@@ -63,13 +63,14 @@ export interface CourierReports {
   readonly metrics: Pick<Metrics, 'countMail'>
 }
 
-export async function makeCourier(
+export function makeCourier(
   config: Config,
   { log = silentLog }: Overrides,
-  { clock, keys, locales, store, templates, users }: Core,
+  core: Core,
   { events, metrics }: CourierReports,
   opened: Opened,
-): Promise<Courier> {
+): Courier {
+  const { clock, keys, locales, store, templates, users } = core
   const { resets, jobs } = store
   const [firstWaitMs = longestFirstWaitMs] = config.mail.retries
   const signInWaitMs = config.mail.retries.at(-1) ?? longestFirstWaitMs
@@ -82,7 +83,7 @@ export async function makeCourier(
         return new Circuit(mailer, { ...waits, server: name, log })
       }),
     ),
-    pace: await openPace(config, opened),
+    pace: makePace(config, core),
     ...{ clock, log, events, metrics },
     retriesMs: config.mail.retries,
     connections: config.smtp.pool,
@@ -92,7 +93,7 @@ export async function makeCourier(
 // A server that is only being restarted is back within seconds.
 const longestFirstWaitMs = 1000
 
-async function openPace({ smtp, store }: Config, opened: Opened): Promise<Pace | null> {
+function makePace({ smtp }: Config, { clock, store }: Core): Pace | null {
   const limits = paceLimits(smtp)
-  return limits && new Pace(opened.add(await openCounters(store, limits)), smtp)
+  return limits && new Pace(new StoreLimiter(store.counters, clock, limits), smtp)
 }

@@ -11,10 +11,12 @@ import type { Slots } from './slots.ts'
 /** Why nobody is mailed for a job. */
 export type DropReason = 'no-account' | 'ended' | 'unchanged'
 
+/** A mail that is owed, not yet made: those that wait for their turn take no room; or why none is. */
+export type Draft = { readonly compose: () => Message } | { readonly dropped: DropReason }
+
 /** Finds out what a job means at the moment it is due. */
 export interface Writer {
-  /** The mail that is owed now; or why none is. */
-  write(job: MailJob): Promise<{ readonly message: Message } | { readonly dropped: DropReason }>
+  write(job: MailJob): Promise<Draft>
 }
 
 /** What can become of one try. */
@@ -44,6 +46,9 @@ export function longestWait(retriesMs: readonly Milliseconds[]): Milliseconds {
   return 2 * Math.max(longestPaceMs, ...retriesMs)
 }
 
+/** How a mail was handed over: it was taken, it was too late for it, or it has to wait for so long. */
+type Handed = 'sent' | 'late' | Milliseconds
+
 /** One try of a job that was claimed: it is sent, dropped, put back, or given up. */
 export class Delivery {
   readonly #parts: DeliveryParts
@@ -72,28 +77,39 @@ export class Delivery {
     const { jobs, writer, slots, clock, metrics } = this.#parts
     if (this.#isTooLate(job)) return this.#giveUp(job)
     const turn = this.#turns.take()
+    let handed: Promise<Handed> | null = null
     try {
       const draft = await writer.write(job)
       await turn.come
-      if ('message' in draft) return slots.run(() => this.#handOver(job, draft.message))
+      if ('compose' in draft) handed = slots.run(() => this.#handOver(job, draft.compose))
     } finally {
       turn.pass()
     }
+    if (handed !== null) return this.#conclude(job, await handed)
     if (this.#isTooLate(job)) return this.#giveUp(job)
     await jobs.drop(job.id, clock.now())
     metrics.countMail('dropped')
     return null
   }
 
-  async #handOver(job: MailJob, message: Message): Promise<Milliseconds | null> {
-    const { jobs, mailer, pace, clock, log, metrics } = this.#parts
-    if (this.#isTooLate(job)) return this.#giveUp(job)
+  async #handOver(job: MailJob, compose: () => Message): Promise<Handed> {
+    const { mailer, pace } = this.#parts
+    if (this.#isTooLate(job)) return 'late'
     if (this.#isStopping || !mailer.isReady()) return this.#putBack(job, null)
+    const message = compose()
     const waitMs = (await pace?.wait(message.to)) ?? 0
     // Not all at the moment at which the first of them may go.
     if (waitMs > 0)
       return this.#putBack(job, Math.ceil(Math.min(waitMs, longestPaceMs) * (1 + Math.random())))
     await mailer.send(message)
+    return 'sent'
+  }
+
+  /** Outside of its slot: the next mail need not wait until this one is written down. */
+  async #conclude(job: MailJob, handed: Handed): Promise<Milliseconds | null> {
+    if (handed === 'late') return this.#giveUp(job)
+    if (handed !== 'sent') return handed
+    const { jobs, clock, log, metrics } = this.#parts
     await jobs.finish(job.id, clock.now())
     metrics.countMail('sent')
     this.#record('sent', job, job.kind)

@@ -3,6 +3,14 @@ import type { SendMailOptions, TransportOptions } from 'nodemailer'
 import { domainOf, parseAddress } from '../address.ts'
 import type { Smtp } from '../config/config.ts'
 import { MailFailure, type Message } from './mailer.ts'
+import { toSource } from './mime.ts'
+
+/** A message as nodemailer hands it over: it may still be signed. */
+export interface Mail {
+  readonly envelope: NonNullable<SendMailOptions['envelope']>
+  /** Its headers and parts (RFC 5322). */
+  readonly raw: Buffer
+}
 
 /**
  * A message as nodemailer takes it. Every address is an object, in the envelope too: in a string, a comma
@@ -10,17 +18,20 @@ import { MailFailure, type Message } from './mailer.ts'
  *
  * @throws {MailFailure} when the stored address is not one person's mailbox.
  */
-export function toMail(message: Message, smtp: Smtp): SendMailOptions {
-  const { from, replyTo, returnPath, headers } = smtp
+export function toMail(message: Message, smtp: Smtp): Mail {
   if (parseAddress(message.to) !== message.to) {
     throw new MailFailure('refused', 'The stored address cannot be mailed to')
   }
-  const recipient = { name: '', address: message.to }
+  const from = { name: '', address: smtp.returnPath }
+  const to = [{ name: '', address: message.to }]
+  return { envelope: { from, to }, raw: toSource(describe(message, smtp)) }
+}
+
+function describe(message: Message, { from, replyTo, headers }: Smtp): SendMailOptions {
   return {
     from: { name: from.name, address: from.email },
-    to: recipient,
+    to: { name: '', address: message.to },
     ...(replyTo === null ? {} : { replyTo: { name: '', address: replyTo } }),
-    envelope: { from: { name: '', address: returnPath }, to: [recipient] },
     messageId: `<${message.id}@${domainOf(from.email)}>`,
     subject: message.subject,
     text: message.text,

@@ -1,12 +1,9 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { createTransport } from 'nodemailer'
 import PostalMime, { type Email } from 'postal-mime'
 import type { Smtp } from '../config/config.ts'
 import { toMail } from './envelope.ts'
 import { type Mailer, MailFailure, type Message } from './mailer.ts'
-
-const transport = createTransport({ streamTransport: true, buffer: true })
 
 /** Keeps mails as files instead of sending them: for a first look, and for development. */
 export class Mailbox implements Mailer {
@@ -24,12 +21,12 @@ export class Mailbox implements Mailer {
   }
 
   async send(message: Message): Promise<void> {
-    const source = await mailSource(message, this.#smtp)
+    const { raw } = toMail(message, this.#smtp)
     try {
       await mkdir(this.folder, { recursive: true, mode: 0o700 })
       const name = `${new Date().toISOString().replaceAll(/[:.]/g, '-')}-${message.id}.eml`
       // Whoever watches the folder sees whole mails only.
-      await writeFile(join(this.folder, `${name}.part`), source, { mode: 0o600 })
+      await writeFile(join(this.folder, `${name}.part`), raw, { mode: 0o600 })
       await rename(join(this.folder, `${name}.part`), join(this.folder, name))
     } catch (cause) {
       const message = `The mailbox ${this.folder} cannot be written`
@@ -55,16 +52,6 @@ export class Mailbox implements Mailer {
     if (!/^[\w-]+\.eml$/.test(name)) return null
     return readFile(join(this.folder, name), 'utf8').catch(() => null)
   }
-}
-
-/**
- * A message as it travels: its headers and parts (RFC 5322), unsigned.
- *
- * @throws {MailFailure} when the address is not one person's mailbox.
- */
-export async function mailSource(message: Message, smtp: Smtp): Promise<Buffer> {
-  const mail = await transport.sendMail(toMail(message, smtp))
-  return mail.message as Buffer
 }
 
 /** The headers and parts of a mail's source. */

@@ -15,12 +15,10 @@ import type { Reset, Resets } from '../store/store.ts'
 import type { Templates } from '../templates.ts'
 import type { User } from '../user.ts'
 import type { Users } from '../users/users.ts'
-import type { DropReason, Writer } from './delivery.ts'
+import type { Draft, Writer } from './delivery.ts'
 import { mailedLink } from './link.ts'
-import { MailFailure, type Message } from './mailer.ts'
+import { MailFailure } from './mailer.ts'
 import { compose, type MailData, type MailKind, mailLanguage } from './message.ts'
-
-type Draft = { readonly message: Message } | { readonly dropped: DropReason }
 
 export interface WriterParts {
   readonly config: Config
@@ -39,12 +37,19 @@ export interface WriterParts {
  */
 export class AccountWriter implements Writer {
   readonly #parts: WriterParts
-  readonly #colours: MailData['colours']
+  /** What all mails say. */
+  readonly #site: Pick<MailData, 'site' | 'formUrl' | 'loginUrl' | 'supportUrl' | 'colours'>
 
   constructor(parts: WriterParts) {
-    const { accent } = parts.config.theme
+    const { site, route, theme } = parts.config
     this.#parts = parts
-    this.#colours = { light: shades(accent, 'light'), dark: shades(accent, 'dark') }
+    this.#site = {
+      site: site.name,
+      formUrl: `${site.url}${route}`,
+      loginUrl: new URL(site.loginUrl, site.url).href,
+      supportUrl: site.supportUrl === null ? '' : new URL(site.supportUrl, site.url).href,
+      colours: { light: shades(theme.accent, 'light'), dark: shades(theme.accent, 'dark') },
+    }
   }
 
   async write(job: MailJob): Promise<Draft> {
@@ -74,12 +79,12 @@ export class AccountWriter implements Writer {
     })
     const to = { id: job.id, address: user.email }
     const hasLink = this.#parts.config.recovery.methods.includes('link')
-    const data = {
+    const data = () => ({
       ...this.#common(user.email, user.name, reset),
       ...(kind === 'link' || hasLink ? this.#linkData(token, user, reset, locale) : {}),
       ...(kind === 'code' ? this.#codeData(reset, locale) : {}),
-    }
-    return { message: compose(templates, { kind, language }, to, data) }
+    })
+    return { compose: () => compose(templates, { kind, language }, to, data()) }
   }
 
   /** To the typed address, since there is no other: where the site wants that, and once a day. */
@@ -92,7 +97,7 @@ export class AccountWriter implements Writer {
     const { language } = this.#language('no-account', [job.locale])
     const data = this.#common(address, null, reset)
     const to = { id: job.id, address }
-    return { message: compose(templates, { kind: 'no-account', language }, to, data) }
+    return { compose: () => compose(templates, { kind: 'no-account', language }, to, data) }
   }
 
   #writeElsewhere(user: User, job: MailJob, reset: Reset): Draft {
@@ -100,7 +105,7 @@ export class AccountWriter implements Writer {
     const { language } = this.#language('elsewhere', [user.locale ?? '', job.locale])
     const data = this.#common(user.email, user.name, reset)
     const to = { id: job.id, address: user.email }
-    return { message: compose(templates, { kind: 'elsewhere', language }, to, data) }
+    return { compose: () => compose(templates, { kind: 'elsewhere', language }, to, data) }
   }
 
   /** Which mail it is to be: a code that has ended is not mailed, and without a link there is no mail then. */
@@ -137,8 +142,8 @@ export class AccountWriter implements Writer {
       ...this.#common(address, user?.name ?? null, reset),
       changedAt: locale.instant(job.createdAt),
     }
-    const message = compose(templates, { kind: 'changed', language }, { id: job.id, address }, data)
-    return { message }
+    const to = { id: job.id, address }
+    return { compose: () => compose(templates, { kind: 'changed', language }, to, data) }
   }
 
   /**
@@ -170,17 +175,12 @@ export class AccountWriter implements Writer {
   }
 
   #common(account: string, name: string | null, reset: Reset): MailData {
-    const { site, route } = this.#parts.config
     return {
-      site: site.name,
+      ...this.#site,
       account,
       name: plainName(name),
-      formUrl: `${site.url}${route}`,
-      loginUrl: new URL(site.loginUrl, site.url).href,
-      supportUrl: site.supportUrl === null ? '' : new URL(site.supportUrl, site.url).href,
       reference: showReference(reset.reference),
-      revokeUrl: `${site.url}${route}?revoke=${revokeToken(this.#parts.keys, reset.id)}`,
-      colours: this.#colours,
+      revokeUrl: `${this.#site.formUrl}?revoke=${revokeToken(this.#parts.keys, reset.id)}`,
     }
   }
 
@@ -191,7 +191,7 @@ export class AccountWriter implements Writer {
         token,
         reference: reset.reference,
         // The same each time, so that a mail that is sent again carries the same link.
-        sealedEmail: keys.sealStably('email', user.email),
+        sealedEmail: () => keys.sealStably('email', user.email),
       }),
       expiresIn: locale.fromNow(reset.expiresAt - clock.now()),
       expiresAt: locale.instant(reset.expiresAt),

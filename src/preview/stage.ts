@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { systemClock } from '../clock.ts'
 import type { Config } from '../config/config.ts'
 import type { Locale } from '../locale/locale.ts'
-import { mailSource } from '../mail/mailbox.ts'
+import { toMail } from '../mail/envelope.ts'
 import type { Message } from '../mail/mailer.ts'
 import { compose, type MailKind, mailKinds, mailLanguage } from '../mail/message.ts'
 import { KeyRing } from '../proof/secret.ts'
@@ -130,13 +130,12 @@ export class Stage {
     const data = sampleMail(kind, locale, { config, clock: systemClock })
     const to = { id: 'sample', address: data.account }
     const message = compose(templates, { kind, language }, to, data)
-    const source = await mailSource(message, config.smtp)
     return {
       kind: 'mail',
       message,
       bytes: Buffer.byteLength(message.html),
       file: shownPath(templates.find(`email/${originOf(language)}/${kind}.eta`)),
-      source: source.toString('utf8'),
+      source: toMail(message, config.smtp).raw.toString('utf8'),
       fallback: language === shown.tag ? null : language,
     }
   }

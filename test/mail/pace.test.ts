@@ -2,9 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { systemClock } from '../../src/clock.ts'
 import type { ConfigInput } from '../../src/config/config.ts'
 import { loadConfig } from '../../src/config/load.ts'
-import { openCounters } from '../../src/databases.ts'
+import { StoreLimiter } from '../../src/limit/limiter.ts'
 import { Pace, paceLimits } from '../../src/mail/pace.ts'
 import { Opened } from '../../src/opened.ts'
 import { openStore } from '../../src/parts.ts'
@@ -32,10 +33,10 @@ describe('the pace', () => {
   async function open(smtp: SmtpInput): Promise<Pace> {
     const store = { url: `sqlite:${join(folder, 'store.db')}` } as const
     const config = loadConfig({ secret, store, smtp }, { env: {} })
-    await openStore(config, opened)
+    const { store: counting } = await openStore(config, opened)
     const limits = paceLimits(config.smtp)
     if (limits === null) throw new Error('There is no limit')
-    return new Pace(opened.add(await openCounters(config.store, limits)), config.smtp)
+    return new Pace(new StoreLimiter(counting.counters, systemClock, limits), config.smtp)
   }
 
   /** Which of these addresses may be mailed to at once, in this order. */
