@@ -15,6 +15,8 @@ export interface PagesParts {
   readonly services: Pick<Services, 'config' | 'clock' | 'keys' | 'locales'>
   readonly assets: Assets
   readonly render: Render
+  /** Whether pages that are the same for everybody are rendered once; default: each time. */
+  readonly keepsPages?: boolean
 }
 
 type Shown = Exclude<Outcome, Redirect>
@@ -22,6 +24,7 @@ type Shown = Exclude<Outcome, Redirect>
 /** Turns what a step decided into what a browser is sent. */
 export class Pages {
   readonly #parts: PagesParts
+  readonly #kept = new Map<string, Buffer>()
 
   constructor(parts: PagesParts) {
     this.#parts = parts
@@ -39,18 +42,30 @@ export class Pages {
 
   async #page(shown: Shown, visit: Visit): Promise<HtmlResponse> {
     const flow = 'flow' in shown ? shown.flow : undefined
-    return new HtmlResponse(
-      await this.#parts.render(templateOf(shown.page), this.#view(shown, visit)),
-      statusOf(shown),
-      {
-        'content-language': visit.locale.tag,
-        vary: 'Accept-Language, Cookie',
-        ...(shown.page === 'error' && shown.retryAfterMs !== undefined
-          ? { 'retry-after': String(Math.ceil(shown.retryAfterMs / 1000)) }
-          : {}),
-        ...this.#common(flow && { ...flow, locale: visit.locale.tag }),
-      },
-    )
+    const body = isSameForAll(shown) ? this.#keep(shown, visit) : this.#render(shown, visit)
+    return new HtmlResponse(await body, statusOf(shown), {
+      'content-language': visit.locale.tag,
+      vary: 'Accept-Language, Cookie',
+      ...(shown.page === 'error' && shown.retryAfterMs !== undefined
+        ? { 'retry-after': String(Math.ceil(shown.retryAfterMs / 1000)) }
+        : {}),
+      ...this.#common(flow && { ...flow, locale: visit.locale.tag }),
+    })
+  }
+
+  async #render(shown: Shown, visit: Visit): Promise<string> {
+    return this.#parts.render(templateOf(shown.page), this.#view(shown, visit))
+  }
+
+  /** To render a page takes longer than all else that its answer needs: bytes that do not differ are kept. */
+  async #keep(shown: Shown, visit: Visit): Promise<string | Buffer> {
+    if (this.#parts.keepsPages !== true) return this.#render(shown, visit)
+    const key = `${shown.page} ${visit.locale.tag} ${stepQuery(visit)}`
+    const kept = this.#kept.get(key)
+    if (kept !== undefined) return kept
+    const made = Buffer.from(await this.#render(shown, visit))
+    this.#kept.set(key, made)
+    return made
   }
 
   /** Without a flow, the visitor's stays as it is. */
@@ -89,16 +104,15 @@ export class Pages {
   }
 
   /** Links to the step at hand in each language; what was typed stays behind. */
-  #languages({ request, locale }: Visit): View['languages'] {
+  #languages(visit: Visit): View['languages'] {
     const { locales, config } = this.#parts.services
-    const step = field(request, 'step')
-    const query = /^(?:sent|code|reset|done|revoked)$/.test(step) ? `step=${step}&` : ''
+    const query = stepQuery(visit)
     return locales.all.map(({ tag, name, direction }) => ({
       tag,
       name,
       direction,
       href: `${config.route}?${query}lang=${tag}`,
-      isCurrent: tag === locale.tag,
+      isCurrent: tag === visit.locale.tag,
     }))
   }
 
@@ -176,6 +190,18 @@ export class Pages {
       lifetime: locale.duration(linkLifetime),
     }
   }
+}
+
+/** Whether a page tells nothing of its visitor, and nothing of the moment. */
+function isSameForAll(shown: Shown): boolean {
+  if (shown.page === 'form') return shown.email === '' && shown.problems.length === 0
+  return shown.page === 'done' || shown.page === 'revoked'
+}
+
+/** What names the step at hand in an address: `step=done&`, or nothing. */
+function stepQuery({ request }: Visit): string {
+  const step = field(request, 'step')
+  return /^(?:sent|code|reset|done|revoked)$/.test(step) ? `step=${step}&` : ''
 }
 
 /** The template of a page, named from `templates/`. */
