@@ -4,4 +4,10 @@ export interface Clock {
   now(): number
 }
 
+/**
+ * How far a time may lie ahead: processes read their clocks and then take turns, and the clocks of machines differ.
+ * What is further in the future is of a clock that was wrong.
+ */
+export const clockSlackMs = 60_000
+
 export const systemClock: Clock = { now: () => Date.now() }

@@ -6,9 +6,10 @@ import { describeError, type Log } from './log.ts'
 import type { Deliverer } from './mail/courier.ts'
 import type { MailOutcome } from './mail/delivery.ts'
 import type { Metrics } from './metrics.ts'
+import type { EventWriter } from './trail.ts'
 
-/** What the thread is told. */
-export type Order = 'wake' | 'stop'
+/** What the thread is told: that there may be mails, to stop, or what has happened and is to be written down. */
+export type Order = 'wake' | 'stop' | { readonly happened: readonly RecoveryEvent[] }
 
 /** What the thread reports: a line of the log, what became of a mail, or an event that it has written down. */
 export type Report =
@@ -18,6 +19,8 @@ export type Report =
 
 export interface ThreadParts {
   readonly log: Log
+  /** Where events are written down while there is no thread. */
+  readonly audit: EventWriter
   readonly events: Events
   readonly metrics: Metrics
 }
@@ -25,6 +28,7 @@ export interface ThreadParts {
 // What it makes is short-lived: left to itself V8 would give the garbage of two mails some 50 MB.
 const resourceLimits = { maxYoungGenerationSizeMb: 4 }
 const restartMs = 1000
+const wakeMs = 20
 const patienceMs = 9000
 
 /**
@@ -32,19 +36,16 @@ const patienceMs = 9000
  * an address without an account does not cost: on the event loop of the requests, whoever asks again and
  * again could feel them, and tell which addresses have accounts.
  */
-export class CourierThread implements Deliverer {
+export class CourierThread implements Deliverer, EventWriter {
   readonly #config: Config
-  readonly #log: Log
-  readonly #events: Events
-  readonly #metrics: Metrics
+  readonly #parts: ThreadParts
   #worker: Worker | null = null
+  #waking: NodeJS.Timeout | null = null
   #isStopping = false
 
-  constructor(config: Config, { log, events, metrics }: ThreadParts) {
+  constructor(config: Config, parts: ThreadParts) {
     this.#config = config
-    this.#log = log
-    this.#events = events
-    this.#metrics = metrics
+    this.#parts = parts
   }
 
   start(): void {
@@ -53,7 +54,7 @@ export class CourierThread implements Deliverer {
     const worker = new Worker(url, { workerData: this.#config, resourceLimits })
     worker.on('message', (report: Report) => this.#pass(report))
     worker.on('error', (error) => {
-      this.#log.error({ error: describeError(error) }, 'the courier has failed')
+      this.#parts.log.error({ error: describeError(error) }, 'the courier has failed')
     })
     worker.on('exit', () => {
       this.#worker = null
@@ -63,8 +64,19 @@ export class CourierThread implements Deliverer {
     this.#worker = worker
   }
 
+  /** Once for all who ask within a moment. */
   wake(): void {
-    this.#worker?.postMessage('wake' satisfies Order)
+    this.#waking ??= setTimeout(() => {
+      this.#waking = null
+      this.#worker?.postMessage('wake' satisfies Order)
+    }, wakeMs).unref()
+  }
+
+  /** Has events written down there, where no request waits for that. */
+  async add(happened: readonly RecoveryEvent[]): Promise<readonly RecoveryEvent[]> {
+    if (this.#worker === null) return this.#parts.audit.add(happened)
+    this.#worker.postMessage({ happened } satisfies Order)
+    return happened
   }
 
   async stop(): Promise<void> {
@@ -78,9 +90,10 @@ export class CourierThread implements Deliverer {
   }
 
   #pass(report: Report): void {
-    if ('outcome' in report) this.#metrics.countMail(report.outcome)
-    else if ('event' in report) this.#events.tell(report.event)
-    else this.#log[report.level](report.data, report.message)
+    const { events, log, metrics } = this.#parts
+    if ('outcome' in report) metrics.countMail(report.outcome)
+    else if ('event' in report) events.tell(report.event)
+    else log[report.level](report.data, report.message)
   }
 
   #restart(): void {

@@ -1,7 +1,8 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import type { Config } from './config/config.ts'
 import type { Order, Report } from './courier-thread.ts'
-import type { Log } from './log.ts'
+import type { RecoveryEvent } from './events.ts'
+import { describeError, type Log } from './log.ts'
 import type { MailOutcome } from './mail/delivery.ts'
 import { Metrics } from './metrics.ts'
 import { hooksOf } from './trail.ts'
@@ -21,11 +22,19 @@ class RemoteMetrics extends Metrics {
 }
 
 const overrides = { log, hooks, isPublishing: false }
-const { courier } = await wireCourier(workerData as Config, overrides, new RemoteMetrics())
+const { core, courier } = await wireCourier(workerData as Config, overrides, new RemoteMetrics())
 courier.start()
+
+function write(happened: readonly RecoveryEvent[]): void {
+  core.store.audit.add(happened).catch((error: unknown) => {
+    const events = happened.map(({ name }) => name)
+    log.error({ events, error: describeError(error) }, 'events cannot be recorded')
+  })
+}
 
 parentPort?.on('message', (order: Order) => {
   if (order === 'wake') courier.wake()
+  else if (order !== 'stop') write(order.happened)
   else
     courier.stop().then(
       () => parentPort?.close(),

@@ -1,10 +1,6 @@
 import { existsSync } from 'node:fs'
 import type { Config } from './config/config.ts'
 import { ForgotError } from './errors.ts'
-import { mysqlCounters } from './limit/mysql.ts'
-import { postgresCounters } from './limit/postgres.ts'
-import { type Counters, SqlLimiter } from './limit/sql.ts'
-import { sqliteCounters } from './limit/sqlite.ts'
 import type { Place } from './store/dialect.ts'
 import { describeUrl } from './store/driver.ts'
 import type { Engine } from './store/engine.ts'
@@ -12,9 +8,8 @@ import type { Bell } from './store/mail.ts'
 import { openMysql } from './store/mysql.ts'
 import { openPostgres } from './store/postgres.ts'
 import { PostgresBell } from './store/postgres-bell.ts'
-import { limitTable, type Tables } from './store/schema.ts'
-import { openOwnSqlite, openSharedSqlite, openSiteSqlite } from './store/sqlite.ts'
-import type { Limit } from './units.ts'
+import type { Tables } from './store/schema.ts'
+import { openOwnSqlite, openSiteSqlite } from './store/sqlite.ts'
 
 // Which engine a URL names: the only place that knows which there are.
 
@@ -57,31 +52,10 @@ export async function openSiteDatabase(url: string): Promise<Engine<unknown>> {
   return engine
 }
 
-/**
- * Counts in the store's own database, for every process that uses it.
- *
- * @throws {ForgotError} `ERR_FORGOT_STORE` when it cannot be opened.
- */
-export async function openCounters<Act extends string>(
-  store: StorePlace,
-  limits: Readonly<Record<Act, readonly Limit[]>>,
-): Promise<SqlLimiter<Act>> {
-  return new SqlLimiter(await counters(store), limits)
-}
-
 /** What calls the couriers of other processes; `null` where the database cannot. */
 export async function openBell({ url, tablePrefix }: StorePlace): Promise<Bell | null> {
   if (isSqlite(url) || isMysql(url)) return null
   return PostgresBell.open(url, ownPlace(url), `${tablePrefix}mail_job`)
-}
-
-async function counters({ url, tablePrefix }: StorePlace): Promise<Counters> {
-  const table = limitTable(tablePrefix)
-  if (isSqlite(url)) return sqliteCounters(openSharedSqlite(url), table)
-  const place = ownPlace(url)
-  if (!isMysql(url)) return postgresCounters(await openPostgres<unknown>(url, place), table)
-  const name = decodeURIComponent(new URL(url).pathname.slice(1))
-  return mysqlCounters({ ...(await openMysql<unknown>(url, place, null)), name }, table)
 }
 
 function ownPlace(url: string): Place {

@@ -57,7 +57,7 @@ export class SupportDesk {
     const link = mailedLink(config, {
       token: linkToken(keys, reset.id, reset.tokenHash) ?? '',
       reference: reset.reference,
-      sealedEmail: keys.sealStably('email', user.email),
+      sealedEmail: () => keys.sealStably('email', user.email),
     })
     return { link, reference: showReference(reset.reference), expiresAt: reset.expiresAt }
   }
@@ -72,7 +72,8 @@ export class SupportDesk {
     if (reset === null || reset.state !== 'live' || reset.expiresAt <= now) return false
     await store.resets.revoke(reset.id, now)
     const about = { resetId: reset.id, userId: reset.userId, subjectKey: reset.subjectKey }
-    await store.audit.add({ ...about, name: 'revoked', at: now, client: '', reason: 'support' })
+    const event = { ...about, name: 'revoked', at: now, client: '', reason: 'support' } as const
+    await store.audit.add([event])
     return true
   }
 

@@ -88,7 +88,9 @@ export async function mountForgot(
   })
   const plain = app.getDecorator<Render>(viewName)
   const render: Render = layout === null ? plain : within(layout, plain)
-  const forgot = wired.forgot({ render })
+  // A page of the site's own may tell more than ours.
+  const pages = { render, keepsPages: layout === null }
+  const forgot = wired.forgot(pages)
   app.setErrorHandler((error: FastifyError, request, reply) =>
     onError(forgot, error, request, reply),
   )
@@ -97,7 +99,7 @@ export async function mountForgot(
   }
   const routes = config.routes.filter(({ action }) => action === 'forgot')
   for (const route of routes) {
-    mountAction(app, config, route, wired.forgot({ render, shape: route.response }))
+    mountAction(app, config, route, wired.forgot({ ...pages, shape: route.response }))
   }
   refuseOthers(app, routes, forgot)
   mountAssets(app, [assets.style, assets.script, ...(assets.logo === null ? [] : [assets.logo])])

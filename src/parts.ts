@@ -1,10 +1,10 @@
 import { type Clock, systemClock } from './clock.ts'
 import type { Config, UserCollection, UserTable } from './config/config.ts'
-import { openCounters, openOwnDatabase, openSiteDatabase, storeFile } from './databases.ts'
+import { openOwnDatabase, openSiteDatabase, storeFile } from './databases.ts'
 import { openDemoUsers } from './demo/accounts.ts'
 import type { EventName } from './events.ts'
 import { KeyWatch } from './key-watch.ts'
-import type { Limiter } from './limit/limiter.ts'
+import { type LimitedAct, StoreLimiter } from './limit/limiter.ts'
 import { Locales } from './locale/locales.ts'
 import { type Log, silentLog } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -17,7 +17,7 @@ import type { AssetPath } from './respond/assets.ts'
 import { SqlStore } from './store/sql.ts'
 import type { Store } from './store/store.ts'
 import { Templates } from './templates.ts'
-import { type Hooks, Trail } from './trail.ts'
+import { type EventWriter, type Hooks, Trail } from './trail.ts'
 import { loadUsers } from './users/module.ts'
 import { SqlUsers } from './users/sql.ts'
 import { TimelyUsers } from './users/timely.ts'
@@ -29,7 +29,6 @@ import { Webhook } from './webhook.ts'
 /** Parts that take the place of those the configuration would choose. */
 export interface Overrides {
   readonly clock?: Clock
-  readonly limiter?: Limiter
   readonly log?: Log
   readonly users?: Users
   readonly assetPath?: AssetPath
@@ -112,13 +111,13 @@ async function warnOfSkew(store: Store, clock: Clock, log: Log): Promise<void> {
   log.warn({ skewMs: Math.round(skewMs) }, `${rule}; let a time server set both`)
 }
 
-/** Writes events to the store, and tells the host's hooks. */
+/** Has events written down, and tells the host's hooks. */
 export function openTrail(
-  { audit }: Store,
+  writer: EventWriter,
   { log = silentLog, hooks = {}, isPublishing = true }: Overrides,
   count: (name: EventName) => void = () => {},
 ): Trail {
-  return new Trail({ audit, log, hooks, isPublishing, count })
+  return new Trail({ writer, log, hooks, isPublishing, count })
 }
 
 /** Tells the site's own endpoint, where it has one. */
@@ -168,9 +167,9 @@ export function openPasswords(
   return new WorkerPasswords(password, { breaches })
 }
 
-/** @throws {ForgotError} `ERR_FORGOT_STORE` when its database cannot be opened. */
-export function openLimiter({ limits, store }: Config): Promise<Limiter> {
-  return openCounters(store, {
+/** How often each client may do what it does. */
+export function makeLimiter({ limits }: Config, { clock, store }: Core): StoreLimiter<LimitedAct> {
+  return new StoreLimiter(store.counters, clock, {
     request: limits.perClient,
     'bad-proof': limits.badProofs,
     'wrong-code': limits.wrongCodes,

@@ -1,7 +1,7 @@
 import { channel } from 'node:diagnostics_channel'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { type EventName, type Events, eventNames, type RecoveryEvent } from './events.ts'
 import { describeError, type Log } from './log.ts'
-import type { Audit } from './store/store.ts'
 
 /** Every event is published here, for monitoring that needs no hook (`node:diagnostics_channel`). */
 export const eventChannel = 'fastify-forgot-password'
@@ -17,8 +17,14 @@ export type Hooks = {
   ) => Promise<void> | void
 }
 
+/** Where events are written down. */
+export interface EventWriter {
+  /** Writes them down; the answer holds the same, with what it has found out of them. */
+  add(events: readonly RecoveryEvent[]): Promise<readonly RecoveryEvent[]>
+}
+
 interface TrailParts {
-  readonly audit: Audit
+  readonly writer: EventWriter
   readonly log: Log
   readonly hooks: Hooks
   readonly count: (name: EventName) => void
@@ -36,13 +42,19 @@ const repeatable: ReadonlySet<EventName> = new Set([
   'rejected',
 ])
 const quietMs = 10_000
+// Nobody waits for them: what comes within a beat is written together, and costs the disk little more than one.
+const beatMs = 50
+// So many take no longer to write than a request does to be answered.
+const mostTogether = 32
 const mostRemembered = 10_000
 
 /** Writes events down, publishes them, and calls the host's hooks. */
 export class Trail implements Events {
   readonly #parts: TrailParts
   readonly #repeated = new Map<string, number>()
-  readonly #underway = new Set<Promise<void>>()
+  readonly #waiting: RecoveryEvent[] = []
+  readonly #closing = new AbortController()
+  #writing: Promise<void> | null = null
 
   constructor(parts: TrailParts) {
     this.#parts = parts
@@ -50,20 +62,32 @@ export class Trail implements Events {
 
   record(event: RecoveryEvent): void {
     if (repeatable.has(event.name) && this.#isRepeated(event)) return
-    const { audit, log } = this.#parts
-    const writing = audit
-      .add(event)
-      .catch((error: unknown) => {
-        log.error({ event: event.name, error: describeError(error) }, 'an event cannot be recorded')
-        return event
+    this.#parts.count(event.name)
+    this.#waiting.push(event)
+    this.#writing ??= this.#write()
+  }
+
+  async #write(): Promise<void> {
+    const { writer, log } = this.#parts
+    while (this.#waiting.length > 0) {
+      if (this.#waiting.length < mostTogether) await this.#rest()
+      const events = this.#waiting.splice(0, mostTogether)
+      const written = await writer.add(events).catch((error: unknown) => {
+        const names = events.map(({ name }) => name)
+        log.error({ events: names, error: describeError(error) }, 'events cannot be recorded')
+        return events
       })
-      .then((written) => this.tell(written))
-    this.#underway.add(writing)
-    void writing.finally(() => this.#underway.delete(writing))
+      for (const event of written) this.#publish(event)
+    }
+    this.#writing = null
   }
 
   tell(event: RecoveryEvent): void {
     this.#parts.count(event.name)
+    this.#publish(event)
+  }
+
+  #publish(event: RecoveryEvent): void {
     if (this.#parts.isPublishing) channel(eventChannel).publish(event)
     const hook = this.#parts.hooks[hookName(event.name)]
     if (hook === undefined) return
@@ -76,9 +100,14 @@ export class Trail implements Events {
       })
   }
 
-  /** Waits for what is being written. */
+  async #rest(): Promise<void> {
+    await sleep(beatMs, undefined, { signal: this.#closing.signal }).catch(() => {})
+  }
+
+  /** Writes what is waiting. */
   async close(): Promise<void> {
-    await Promise.all(this.#underway)
+    this.#closing.abort()
+    await this.#writing
   }
 
   #isRepeated({ name, client, reason, resetId, at }: RecoveryEvent): boolean {

@@ -1,13 +1,22 @@
 import type { Config } from './config/config.ts'
 import { openBell } from './databases.ts'
 import type { Health } from './health.ts'
+import { silentLog } from './log.ts'
 import type { Deliverer } from './mail/courier.ts'
 import { Reachability } from './mail/mailer.ts'
 import { type CourierReports, makeCourier, openMailer } from './mail-parts.ts'
 import { Metrics } from './metrics.ts'
 import { checkNode } from './node.ts'
 import { Opened } from './opened.ts'
-import { type Core, makeWebhook, type Overrides, openCore, openTrail } from './parts.ts'
+import {
+  type Core,
+  makeWebhook,
+  type Overrides,
+  openCore,
+  openTrail,
+  retentionMs,
+} from './parts.ts'
+import { Upkeep } from './store/upkeep.ts'
 
 // Apart from wire.ts, so that the courier's thread loads none of what makes pages.
 
@@ -33,7 +42,9 @@ export async function wireCourier(
   const opened = new Opened()
   try {
     const core = await openCore(config, overrides, opened)
-    const events = opened.add(openTrail(core.store, overrides, (name) => metrics.countEvent(name)))
+    const events = opened.add(
+      openTrail(core.store.audit, overrides, (name) => metrics.countEvent(name)),
+    )
     const mail = new Reachability(opened.add(openMailer(config)))
     return {
       core,
@@ -46,7 +57,7 @@ export async function wireCourier(
   }
 }
 
-/** The courier, and the webhook where there is one, with what they alone use. */
+/** The courier, the webhook where there is one, and the upkeep of the store, with what they alone use. */
 export async function deliverHere(
   config: Config,
   overrides: Overrides,
@@ -54,21 +65,26 @@ export async function deliverHere(
   reports: CourierReports,
   opened: Opened,
 ): Promise<Deliverer> {
-  const courier = await makeCourier(config, overrides, core, reports, opened)
+  const courier = makeCourier(config, overrides, core, reports, opened)
   const bell = await openBell(config.store)
   if (bell !== null) opened.add(bell).answer(() => courier.wake())
-  return asOne([courier, makeWebhook(config, overrides, core)], opened)
+  const { log = silentLog } = overrides
+  const upkeep = new Upkeep({ ...core, log, keepMs: retentionMs(config) })
+  return asOne([courier, makeWebhook(config, overrides, core), upkeep], opened)
 }
 
-/** What delivers, as one; it lets go of what it alone uses. */
-export function asOne(deliveries: readonly (Deliverer | null)[], opened: Opened): Deliverer {
-  const all = deliveries.filter((each) => each !== null)
+/** What is done beside the requests: not all of it has to be told that there is something new. */
+type Work = Pick<Deliverer, 'start' | 'stop'> & Partial<Deliverer>
+
+/** Several works as one, which lets go of what it alone uses. */
+export function asOne(works: readonly (Work | null)[], opened: Opened): Deliverer {
+  const all = works.filter((each) => each !== null)
   return {
     start: () => {
       for (const each of all) each.start()
     },
     wake: () => {
-      for (const each of all) each.wake()
+      for (const each of all) each.wake?.()
     },
     stop: async () => {
       await Promise.all(all.map((each) => each.stop()))

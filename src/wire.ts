@@ -14,21 +14,26 @@ import { Opened } from './opened.ts'
 import {
   type Core,
   joinOthers,
+  makeLimiter,
   type Overrides,
   openCore,
-  openLimiter,
   openPasswords,
   openTrail,
-  retentionMs,
 } from './parts.ts'
 import { inspectOwnFiles } from './rehearsal.ts'
 import { type Assets, loadAssets } from './respond/assets.ts'
 import { Pages, type Render } from './respond/html.ts'
 import { JsonBodies } from './respond/json.ts'
 import type { Services } from './services.ts'
-import { Pruner } from './store/pruner.ts'
 import type { Templates } from './templates.ts'
+import type { EventWriter, Trail } from './trail.ts'
 import { asOne, deliverHere } from './wire-courier.ts'
+
+interface ForgotOptions {
+  readonly render?: Render
+  readonly keepsPages?: boolean
+  readonly shape?: ResponseShape | null
+}
 
 /** Everything a configuration asks for, connected and ready to start. */
 export interface Wired {
@@ -41,9 +46,10 @@ export interface Wired {
   readonly assets: Assets
   /**
    * @param render What renders its pages; default: its templates.
+   * @param keepsPages Whether it renders once what is the same for everybody; default: it does.
    * @param shape The body of a JSON success; default: the usual one.
    */
-  forgot(options?: { render?: Render; shape?: ResponseShape | null }): Forgot
+  forgot(options?: ForgotOptions): Forgot
   /** Begins to deliver mail and to delete what is over. */
   start(): void
   /** Finishes the mails that are on their way and lets go of everything. */
@@ -70,10 +76,8 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
     const mailer = opened.add(openMailer(config))
     const mail = new Reachability(mailer)
     const { metrics = new Metrics() } = overrides
-    const events = opened.add(openTrail(store, overrides, (name) => metrics.countEvent(name)))
-    const delivery = await chooseDeliverer(config, overrides, core, { log, events, metrics })
-    const pruner = new Pruner({ store, clock, log, keepMs: retentionMs(config) })
-    const limiter = overrides.limiter ?? opened.add(await openLimiter(config))
+    const { delivery, events } = await wireDelivery(config, overrides, core, { log, metrics })
+    const limiter = makeLimiter(config, core)
     const byTemplates: Render = (template, view) => templates.render(template, view)
     const wake = () => delivery.wake()
     const { resets } = store
@@ -85,19 +89,18 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
       health: { config, clock, store, mail, metrics, isDelivering },
       templates,
       assets,
-      forgot: ({ render = byTemplates, shape = null } = {}) =>
+      forgot: ({ render = byTemplates, keepsPages = true, shape = null } = {}) =>
         new Forgot(services, {
-          html: new Pages({ services, assets, render }),
+          html: new Pages({ services, assets, render, keepsPages }),
           json: new JsonBodies({ services, shape }),
         }),
       start: () => {
         delivery.start()
-        pruner.start()
         keyWatch.start()
         if (isDelivering) void mail.warn(log)
       },
       close: async () => {
-        await pruner.stop()
+        await events.close()
         await delivery.stop()
         await opened.close()
       },
@@ -106,6 +109,22 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
     await opened.close()
     throw error
   }
+}
+
+/** What delivers, and what tells of it: where that is a thread, it also writes down what happens here. */
+async function wireDelivery(
+  config: Config,
+  overrides: Overrides,
+  core: Core,
+  parts: Pick<ThreadParts, 'log' | 'metrics'>,
+): Promise<{ readonly delivery: Deliverer; readonly events: Trail }> {
+  const { audit } = core.store
+  const writer: EventWriter = {
+    add: (list) => (delivery instanceof CourierThread ? delivery : audit).add(list),
+  }
+  const events = openTrail(writer, overrides, (name) => parts.metrics.countEvent(name))
+  const delivery = await chooseDeliverer(config, overrides, core, { ...parts, audit, events })
+  return { delivery, events }
 }
 
 /** In a thread of its own, unless parts are given that cannot leave this one. */

@@ -78,7 +78,7 @@ const rules: Readonly<Record<string, Rule>> = {
     ]),
   ),
   'users/sql': {
-    imports: [...leaves, ...ports, 'store/dialect', 'store/engine'],
+    imports: [...leaves, ...ports, 'store/dialect', 'store/engine', 'store/statement'],
     packages: ['kysely'],
   },
   'users/probe': {
@@ -86,15 +86,6 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: ['kysely'],
   },
   limit: { imports: [...leaves, ...ports] },
-  ...Object.fromEntries(
-    ['limit/mysql', 'limit/postgres', 'limit/sql', 'limit/sqlite'].map((file) => [
-      file,
-      {
-        imports: [...leaves, ...ports, 'store/dialect', 'store/engine'],
-        packages: ['kysely', 'rate-limiter-flexible'],
-      },
-    ]),
-  ),
   password: { imports: [...leaves, ...ports], packages: ['bcryptjs'] },
   'password/common': { imports: [], packages: ['@zxcvbn-ts/language-common'] },
   'password/guess': { imports: [], packages: ['@zxcvbn-ts/core', '@zxcvbn-ts/language-common'] },
@@ -104,10 +95,11 @@ const rules: Readonly<Record<string, Rule>> = {
     packages: ['html-to-text'],
   },
   'mail/envelope': { imports: ['address', ...ports], packages: ['nodemailer'] },
+  'mail/mime': { imports: [], packages: ['nodemailer'] },
   'mail/sendmail': { imports: [...ports], packages: ['nodemailer'] },
   'mail/sender-trial': { imports: [], packages: ['nodemailer'] },
   'mail/smtp': { imports: [...leaves, ...ports], packages: ['nodemailer'] },
-  'mail/mailbox': { imports: [...ports], packages: ['nodemailer', 'postal-mime'] },
+  'mail/mailbox': { imports: [...ports], packages: ['postal-mime'] },
   services: { imports: [...leaves, ...ports, 'locale', 'proof'] },
   // A step knows no template, no server and no driver.
   steps: { imports: [...leaves, ...ports, 'origin', 'proof', 'services', 'locale'] },
@@ -174,6 +166,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'incoming',
       'locale',
       'mail-parts',
+      'mail/envelope',
       'mail/mailbox',
       'mail/message',
       'mail/remedies',
@@ -205,12 +198,21 @@ const rules: Readonly<Record<string, Rule>> = {
   wire: { imports: ['*'] },
   'wire-courier': { imports: ['*'] },
   'courier-thread': {
-    imports: ['config/config', 'events', 'log', 'mail/courier', 'mail/delivery', 'metrics'],
+    imports: [
+      'config/config',
+      'events',
+      'log',
+      'mail/courier',
+      'mail/delivery',
+      'metrics',
+      'trail',
+    ],
   },
   'courier-worker': {
     imports: [
       'config/config',
       'courier-thread',
+      'events',
       'log',
       'mail/delivery',
       'metrics',
@@ -318,9 +320,6 @@ it('keeps Fastify at the edge, and every implementation behind wire.ts and parts
     'server',
   ])
   for (const implementation of [
-    'limit/mysql',
-    'limit/postgres',
-    'limit/sqlite',
     'mail/sendmail',
     'mail/smtp',
     'password/hash',

@@ -97,7 +97,7 @@ export function duration(min: string, max: string): z.ZodType<Milliseconds> {
 }
 
 const limitRule = 'must be count/duration, such as 5/1h and 24d at most, or off'
-// rate-limiter-flexible keeps a timer for each client, and a timer of 2^31 ms or more fires at once.
+// What is counted is kept for as long.
 const longestWindowMs = 24 * 86_400_000
 const limitText = z
   .string(limitRule)

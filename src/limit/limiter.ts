@@ -1,4 +1,6 @@
-import type { Milliseconds } from '../units.ts'
+import type { Clock } from '../clock.ts'
+import type { Allowance, Counters } from '../store/store.ts'
+import type { Limit, Milliseconds } from '../units.ts'
 
 /** What one client may do only so often. */
 export type LimitedAct = 'request' | 'bad-proof' | 'wrong-code'
@@ -15,5 +17,31 @@ export interface Limiter<Act extends string = LimitedAct> {
   take(act: Act, client: string): Promise<Milliseconds>
   /** What {@link take} would answer if the client did it now; nothing is counted. */
   wait(act: Act, client: string): Promise<Milliseconds>
-  close(): Promise<void>
+  /** What the client may do, for a store that counts it within the transaction of the act itself. */
+  allowances(act: Act, client: string): readonly Allowance[]
+}
+
+/** Counts in the store, so that neither a restart nor a second process starts afresh. */
+export class StoreLimiter<Act extends string> implements Limiter<Act> {
+  readonly #counters: Counters
+  readonly #clock: Clock
+  readonly #limits: Readonly<Record<Act, readonly Limit[]>>
+
+  constructor(counters: Counters, clock: Clock, limits: Readonly<Record<Act, readonly Limit[]>>) {
+    this.#counters = counters
+    this.#clock = clock
+    this.#limits = limits
+  }
+
+  take(act: Act, client: string): Promise<Milliseconds> {
+    return this.#counters.take(this.allowances(act, client), this.#clock.now())
+  }
+
+  wait(act: Act, client: string): Promise<Milliseconds> {
+    return this.#counters.wait(this.allowances(act, client), this.#clock.now())
+  }
+
+  allowances(act: Act, client: string): readonly Allowance[] {
+    return this.#limits[act].map((limit, index) => ({ ...limit, key: `${act}-${index}:${client}` }))
+  }
 }

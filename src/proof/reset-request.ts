@@ -4,7 +4,7 @@ import type { Config } from '../config/config.ts'
 import type { ResetRequest } from '../store/store.ts'
 import { newLinkHash } from './link.ts'
 import { newReference } from './reference.ts'
-import { type KeyRing, randomId } from './secret.ts'
+import { type KeyRing, rowId } from './secret.ts'
 
 interface Parts {
   readonly config: Config
@@ -19,16 +19,17 @@ export function newResetRequest(
   { config, clock, keys }: Parts,
   client = '',
 ): ResetRequest {
-  const id = randomId()
+  const now = clock.now()
+  const id = rowId(now)
   return {
     id,
     tokenHash: newLinkHash(keys, id),
     reference: newReference(),
-    jobId: randomId(),
+    jobId: rowId(now),
     subjectKeys: keys.macs('subject', foldAscii(email)),
     sealedAddress: keys.seal('recipient', email),
     locale,
-    now: clock.now(),
+    now,
     lifetimeMs: config.recovery.linkLifetime,
     code: codeRules(config.recovery),
     limits: config.limits.perAccount,

@@ -10,6 +10,6 @@ export function revokeToken(ring: KeyRing, resetId: string): string {
 
 /** The row a token was made for, under any of the secrets, or `null` when it is none. */
 export function readRevokeToken(ring: KeyRing, token: string): string | null {
-  const [, resetId = '', mac = ''] = /^([\w-]{22})\.([\w-]{43})$/.exec(token) ?? []
+  const [, resetId = '', mac = ''] = /^([\w-]{22,31})\.([\w-]{43})$/.exec(token) ?? []
   return resetId !== '' && ring.verifies('revoke', resetId, mac) ? resetId : null
 }

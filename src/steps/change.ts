@@ -2,7 +2,7 @@ import { field, has } from '../action.ts'
 import { foldAscii } from '../address.ts'
 import { describeError } from '../log.ts'
 import { normalizePassword } from '../password/passwords.ts'
-import { randomId } from '../proof/secret.ts'
+import { rowId } from '../proof/secret.ts'
 import type { Services } from '../services.ts'
 import type { Notice } from '../store/store.ts'
 import type { User } from '../user.ts'
@@ -134,7 +134,7 @@ async function setPassword(
 function notice(user: User, locale: string, { clock, keys }: Services): Notice {
   const now = clock.now()
   return {
-    id: randomId(),
+    id: rowId(now),
     subjectKey: keys.mac('subject', foldAscii(user.email)),
     locale,
     sealedAddress: keys.seal('recipient', user.email),

@@ -6,7 +6,7 @@ import { isUnchanged } from '../proof/account.ts'
 import { linkHash } from '../proof/link.ts'
 import type { KeyRing } from '../proof/secret.ts'
 import type { Services } from '../services.ts'
-import type { Reset } from '../store/store.ts'
+import type { Allowance, Reset } from '../store/store.ts'
 import type { User } from '../user.ts'
 import { type Flow, newFlow } from './flow.ts'
 import { type ErrorPage, type ErrorReason, failure } from './outcome.ts'
@@ -91,6 +91,15 @@ export async function pendingRefusalOf(
   { keys, limiter }: Services,
 ): Promise<ErrorPage | null> {
   return waiting(await limiter.wait(act, clientKey(visit, keys)))
+}
+
+/** How often this client may do something, where it is counted with what it does. */
+export function allowancesOf(
+  act: LimitedAct,
+  visit: Visit,
+  { keys, limiter }: Services,
+): readonly Allowance[] {
+  return limiter.allowances(act, clientKey(visit, keys))
 }
 
 function clientKey({ request }: Visit, keys: KeyRing): string {

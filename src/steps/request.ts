@@ -4,7 +4,7 @@ import { truncatedNetwork } from '../network.ts'
 import { newResetRequest } from '../proof/reset-request.ts'
 import type { Services } from '../services.ts'
 import { newFlow } from './flow.ts'
-import { refusalOf } from './guard.ts'
+import { allowancesOf } from './guard.ts'
 import { failure, type Outcome } from './outcome.ts'
 import type { Visit } from './visit.ts'
 
@@ -41,13 +41,12 @@ async function send(
   visit: Visit,
   services: Services,
 ): Promise<Outcome> {
-  const refusal = await refusalOf('request', visit, services)
-  if (refusal !== null) return refusal
   const locale = visit.locale.tag
   // No account is looked up here: there is nothing that could take longer, or fail, for one that exists.
   const client = truncatedNetwork(visit.request.raw?.ip ?? '')
   const request = newResetRequest(email, locale, services, client)
-  const reset = await services.resets.request(request)
+  const reset = await services.resets.request(request, allowancesOf('request', visit, services))
+  if ('waitMs' in reset) return failure('too-many-requests', { retryAfterMs: reset.waitMs })
   // Written down in the same transaction: no address costs more of them than another.
   services.events.tell({
     name: reset.isGranted ? 'requested' : 'suppressed',

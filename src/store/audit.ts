@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import type { Kysely } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type { RecoveryEvent } from '../events.ts'
 import type { Milliseconds } from '../units.ts'
 import type { Engine } from './engine.ts'
 import type { AuditRow, TableNames, Tables } from './schema.ts'
+import { Insertion, Statement } from './statement.ts'
 import type { Audit, Keys, TrailEvent } from './store.ts'
 
 // What is older is no news any more: an endpoint that was away for so long asks the table.
@@ -12,26 +13,39 @@ const newsMs = 24 * 3_600_000
 export class SqlAudit implements Audit {
   readonly #engine: Engine<Tables>
   readonly #names: TableNames
+  readonly #events: Insertion<Tables, 'audit_event'>
 
   constructor(engine: Engine<Tables>, names: TableNames) {
     this.#engine = engine
     this.#names = names
+    this.#events = new Insertion(names.audit)
   }
 
-  add(event: RecoveryEvent): Promise<RecoveryEvent> {
-    return this.#engine.write(async (database) => {
-      const { resetId, userId, subjectKey } = event
-      // The courier knows the recovery alone: whose it is stands there.
-      const isNameless = resetId !== null && userId === null && subjectKey === null
-      const owner = isNameless ? await this.#ownerOf(database, resetId) : undefined
-      const whole = {
-        ...event,
-        userId: owner?.user_id ?? userId,
-        subjectKey: owner?.subject_key ?? subjectKey,
+  readonly #owner = new Statement((database: Kysely<Tables>, given: { resetId: string }) =>
+    database
+      .selectFrom(this.#names.reset)
+      .select(['user_id', 'subject_key'])
+      .where('id', '=', given.resetId),
+  )
+
+  add(events: readonly RecoveryEvent[]): Promise<readonly RecoveryEvent[]> {
+    return this.#engine.transaction(async (tables) => {
+      const written: RecoveryEvent[] = []
+      for (const event of events) {
+        const whole = await this.#withOwner(tables, event)
+        await this.#events.add(tables, newEvent(whole))
+        written.push(whole)
       }
-      await insertEvent(database, this.#names, whole)
-      return whole
+      return written
     })
+  }
+
+  /** The courier knows the recovery alone: whose it is stands there. */
+  async #withOwner(tables: Transaction<Tables>, event: RecoveryEvent): Promise<RecoveryEvent> {
+    const { resetId, userId, subjectKey } = event
+    if (resetId === null || userId !== null || subjectKey !== null) return event
+    const owner = await this.#owner.first(tables, { resetId })
+    return owner ? { ...event, userId: owner.user_id, subjectKey: owner.subject_key } : event
   }
 
   async claimNext(now: number, leaseMs: Milliseconds): Promise<TrailEvent | null> {
@@ -85,36 +99,22 @@ export class SqlAudit implements Audit {
   ): Promise<void> {
     await database.updateTable(this.#names.audit).set(values).where('id', '=', id).execute()
   }
-
-  async #ownerOf(database: Kysely<Tables>, resetId: string) {
-    return database
-      .selectFrom(this.#names.reset)
-      .select(['user_id', 'subject_key'])
-      .where('id', '=', resetId)
-      .executeTakeFirst()
-  }
 }
 
-export async function insertEvent(
-  database: Kysely<Tables>,
-  names: TableNames,
-  event: RecoveryEvent,
-): Promise<void> {
-  await database
-    .insertInto(names.audit)
-    .values({
-      id: nextId(event.at),
-      event: event.name,
-      at: event.at,
-      reset_id: event.resetId,
-      user_id: event.userId,
-      subject_key: event.subjectKey,
-      client: event.client,
-      reason: event.reason,
-      told_at: null,
-      due_at: event.at,
-    })
-    .execute()
+/** An event that nobody was told of yet. */
+export function newEvent(event: RecoveryEvent): AuditRow {
+  return {
+    id: nextId(event.at),
+    event: event.name,
+    at: event.at,
+    reset_id: event.resetId,
+    user_id: event.userId,
+    subject_key: event.subjectKey,
+    client: event.client,
+    reason: event.reason,
+    told_at: null,
+    due_at: event.at,
+  }
 }
 
 function toEvent(row: AuditRow): TrailEvent {

@@ -16,8 +16,15 @@ export interface Dialect {
    * transactions of a file go one after the other, and those that come together share a commit.
    */
   readonly hasRowLocks: boolean
-  /** Whether an error says that what was to be made is there: where a schema changes outside of transactions. */
-  isMade(error: unknown): boolean
+  /** Whether an insertion that finds its row there says `on conflict`; else `on duplicate key`. */
+  readonly hasOnConflict: boolean
+  /** Whether an index is known within its table alone. */
+  readonly hasIndexesOfTables: boolean
+  /**
+   * Whether an error says that what was to be made is there, or what was to be dropped is not: where a schema
+   * changes outside of transactions.
+   */
+  isDone(error: unknown): boolean
   /** A condition that two texts are the same, byte for byte. */
   isSame(expression: RawBuilder<unknown>, text: string): RawBuilder<SqlBool>
   /** How to look for text in a column that belongs to the site, whatever that takes for the same. */
@@ -37,6 +44,8 @@ export interface Dialect {
   tables(database: QueryExecutorProvider): Promise<readonly string[]>
   /** The names of the columns of one table or view, which must be there. */
   columns(database: QueryExecutorProvider, table: string): Promise<readonly string[]>
+  /** Puts away what was written lately, where the engine keeps a log of its writes; it waits for nobody. */
+  settle(database: QueryExecutorProvider): Promise<void>
   /** Lets go of what was deleted, where the engine keeps a log of its writes; what is in use may stay. */
   forget(database: QueryExecutorProvider): Promise<void>
   /** What a server's own clock says, in milliseconds since the Unix epoch; `null` where there is but one clock. */

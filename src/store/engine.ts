@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Kysely, Transaction } from 'kysely'
 import { ForgotError } from '../errors.ts'
 import type { Dialect, Place } from './dialect.ts'
+import { type Direct, setDirect } from './direct.ts'
 import { SharedCommits } from './shared-commits.ts'
 
 // Z13: waiting for other writers ends after 5 s, and the request is told to come back.
@@ -17,18 +18,24 @@ export class Engine<Tables> {
   readonly dialect: Dialect
   readonly place: Place
   readonly #database: Kysely<Tables>
+  readonly #direct: Direct | null
   readonly #commits: SharedCommits<Tables> | null
 
-  constructor(database: Kysely<Tables>, dialect: Dialect, place: Place) {
+  /** @param direct The only connection, where it answers at once; default: Kysely finds one. */
+  constructor(
+    database: Kysely<Tables>,
+    dialect: Dialect,
+    place: Place,
+    direct: Direct | null = null,
+  ) {
     this.#database = database
+    this.#direct = direct
+    if (direct !== null) setDirect(database, direct)
     this.dialect = dialect
     this.place = place
     this.#commits = dialect.hasRowLocks
       ? null
-      : new SharedCommits(
-          (work, since) => this.#transact(work, since),
-          (error) => (dialect.judge(error) === 'fault' ? this.#fault(error) : error),
-        )
+      : new SharedCommits((work, since) => this.#transact(work, since))
   }
 
   /**
@@ -63,7 +70,12 @@ export class Engine<Tables> {
   }
 
   #transact<T>(work: (tables: Transaction<Tables>) => Promise<T>, since: number): Promise<T> {
-    return this.#persist((database) => database.transaction().execute(work), since)
+    const direct = this.#direct
+    const inside = (tables: Transaction<Tables>) => {
+      if (direct !== null) setDirect(tables, direct)
+      return work(tables)
+    }
+    return this.#persist((database) => database.transaction().execute(inside), since)
   }
 
   /** @param since When whoever waits for it has begun to. */

@@ -4,6 +4,7 @@ import type { Engine } from './engine.ts'
 import type { Claim, Jobs, MailJob } from './mail.ts'
 import { toJob } from './rows.ts'
 import type { JobRow, TableNames, Tables } from './schema.ts'
+import { Statement } from './statement.ts'
 
 // Another process that takes the same jobs at the same moment is quicker; the next ones are still there.
 const mostClaims = 30
@@ -21,20 +22,46 @@ export class SqlJobs implements Jobs {
   async claim(claim: Claim): Promise<MailJob[]> {
     for (let left = mostClaims; left > 0; left -= 1) {
       // Most looks find nothing: those change nothing and wait for nobody.
-      const due = await this.#engine.run((database) =>
-        this.#due(database, claim)
-          .select('id')
-          .orderBy('due_at')
-          .orderBy('created_at')
-          .limit(claim.count)
-          .execute(),
-      )
-      if (due.length === 0) return []
-      const ids = due.map(({ id }) => id)
+      const ids = await this.#engine.run((database) => this.#findDue(database, claim))
+      if (ids.length === 0) return []
       const jobs = await this.#engine.transaction((tables) => this.#take(tables, claim, ids))
       if (jobs.length > 0) return jobs
     }
     return []
+  }
+
+  // A job that is owed has no end, and one that has ended is never due: an index answers in the order of the queue.
+  readonly #due = new Statement(
+    (database: Kysely<Tables>, given: { now: number; endBefore: number; count: number }) =>
+      database
+        .selectFrom(this.#names.job)
+        .select('id')
+        .where('ended_at', 'is', null)
+        .where('due_at', '<=', given.now)
+        .where('expires_at', '<=', given.endBefore)
+        .orderBy('due_at')
+        .orderBy('created_at')
+        .limit(given.count),
+  )
+
+  readonly #putOff = new Statement(
+    (database: Kysely<Tables>, given: { latest: number; endBefore: number; count: number }) =>
+      database
+        .selectFrom(this.#names.job)
+        .select('id')
+        .where('ended_at', 'is', null)
+        .where('due_at', '>', given.latest)
+        .where('expires_at', '<=', given.endBefore)
+        .limit(given.count),
+  )
+
+  async #findDue(database: Kysely<Tables>, claim: Claim): Promise<string[]> {
+    const endBefore = claim.isTooLateOnly ? claim.now : Number.MAX_SAFE_INTEGER
+    const due = await this.#due.rows(database, { ...claim, endBefore })
+    const left = claim.count - due.length
+    const putOff =
+      left === 0 ? [] : await this.#putOff.rows(database, { ...claim, endBefore, count: left })
+    return [...due, ...putOff].map(({ id }) => id)
   }
 
   async tellNoAccount(id: string, now: number): Promise<boolean> {
@@ -65,12 +92,28 @@ export class SqlJobs implements Jobs {
     await this.#update(id, { due_at: now + leaseMs })
   }
 
+  readonly #finish = new Statement((database: Kysely<Tables>, given: { id: string; now: number }) =>
+    database
+      .updateTable(this.#names.job)
+      .set({ state: 'sent', ended_at: given.now, sealed_address: null, last_error: null })
+      .where('id', '=', given.id)
+      .where('state', '=', 'sending'),
+  )
+
   async finish(id: string, now: number): Promise<void> {
-    await this.#update(id, { state: 'sent', ended_at: now, sealed_address: null, last_error: null })
+    await this.#engine.write((database) => this.#finish.change(database, { id, now }))
   }
 
+  readonly #drop = new Statement((database: Kysely<Tables>, given: { id: string; now: number }) =>
+    database
+      .updateTable(this.#names.job)
+      .set({ state: 'dropped', ended_at: given.now, sealed_address: null })
+      .where('id', '=', given.id)
+      .where('state', '=', 'sending'),
+  )
+
   async drop(id: string, now: number): Promise<void> {
-    await this.#update(id, { state: 'dropped', ended_at: now, sealed_address: null })
+    await this.#engine.write((database) => this.#drop.change(database, { id, now }))
   }
 
   async putBack(id: string, dueAt: number): Promise<void> {
@@ -113,12 +156,15 @@ export class SqlJobs implements Jobs {
   /** Takes those of some jobs that nobody has taken meanwhile. */
   async #take(
     tables: Transaction<Tables>,
-    claim: Claim,
+    { now, leaseMs, latest }: Claim,
     ids: readonly string[],
   ): Promise<MailJob[]> {
-    const rows = await this.#due(tables, claim)
+    const rows = await tables
+      .selectFrom(this.#names.job)
       .selectAll()
       .where('id', 'in', ids)
+      .where('ended_at', 'is', null)
+      .where((row) => row.or([row('due_at', '<=', now), row('due_at', '>', latest)]))
       // What another process is taking at this moment is its own.
       .$if(this.#engine.dialect.hasRowLocks, (query) => query.forUpdate().skipLocked())
       .execute()
@@ -128,21 +174,13 @@ export class SqlJobs implements Jobs {
       .updateTable(this.#names.job)
       .set((row) => ({
         state: 'sending',
-        due_at: claim.now + claim.leaseMs,
+        due_at: now + leaseMs,
         attempts: row('attempts', '+', 1),
       }))
       .where('id', 'in', taken)
       .execute()
     const jobs = rows.map((row) => toJob({ ...row, attempts: row.attempts + 1 }))
     return jobs.sort((one, other) => one.createdAt - other.createdAt)
-  }
-
-  #due(database: Kysely<Tables>, { now, latest, isTooLateOnly }: Claim) {
-    return database
-      .selectFrom(this.#names.job)
-      .where('state', 'in', ['queued', 'sending'])
-      .where((row) => row.or([row('due_at', '<=', now), row('due_at', '>', latest)]))
-      .where('expires_at', '<=', isTooLateOnly ? now : Number.MAX_SAFE_INTEGER)
   }
 
   /** Changes a claimed job; one that has ended meanwhile stays as it is. */

@@ -95,7 +95,6 @@ function events(table: Table, { keyType, timeType }: Dialect): Made {
     .addColumn('due_at', timeType, (column) => column.notNull())
 }
 
-/** In the form that rate-limiter-flexible expects. */
 function limits(table: Table, { keyType, timeType }: Dialect): Made {
   return table
     .addColumn('key', keyType, (column) => column.primaryKey().notNull())

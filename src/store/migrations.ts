@@ -4,6 +4,7 @@ import { ForgotError } from '../errors.ts'
 import type { Dialect } from './dialect.ts'
 import type { Engine } from './engine.ts'
 import { first, type Made } from './migration-first.ts'
+import { indexes } from './migration-indexes.ts'
 import { machines } from './migration-machines.ts'
 import type { Tables } from './schema.ts'
 
@@ -21,10 +22,14 @@ export function migrate(engine: Engine<Tables>, prefix: string): Promise<string[
 export const migrationRemedy =
   'use the version of this module that made its tables, or set another store.url or store.tablePrefix'
 
-type MigrationName = '0001-first' | '0002-machines'
+type MigrationName = '0001-first' | '0002-machines' | '0003-indexes'
 
 /** The names of all steps, in their order. */
-export const migrationNames: readonly MigrationName[] = ['0001-first', '0002-machines']
+export const migrationNames: readonly MigrationName[] = [
+  '0001-first',
+  '0002-machines',
+  '0003-indexes',
+]
 
 /**
  * The names of the steps that {@link migrate} would take; nothing is changed.
@@ -83,14 +88,19 @@ function migrations(dialect: Dialect, prefix: string): Record<MigrationName, Mig
         for (const each of machines(database, dialect, prefix)) await make(dialect, each)
       },
     },
+    '0003-indexes': {
+      up: async (database: Kysely<never>) => {
+        for (const each of indexes(database, dialect, prefix)) await make(dialect, each)
+      },
+    },
   }
 }
 
-/** What an interrupted migration has made already is taken as it is, where it could not be undone. */
+/** What an interrupted migration has done already is taken as it is, where it could not be undone. */
 async function make(dialect: Dialect, made: Made): Promise<void> {
   try {
     await made.execute()
   } catch (error) {
-    if (!dialect.isMade(error)) throw error
+    if (!dialect.isDone(error)) throw error
   }
 }

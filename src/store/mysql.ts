@@ -76,7 +76,10 @@ function dialect(turnTable: string | null): Dialect {
     textCast: 'char',
     tableOptions: 'engine = InnoDB default character set utf8mb4 collate utf8mb4_bin',
     hasRowLocks: true,
-    isMade: (error) => /^ER_(?:TABLE_EXISTS_ERROR|DUP_KEYNAME)$/.test(codeOf(error)),
+    hasOnConflict: false,
+    hasIndexesOfTables: true,
+    isDone: (error) =>
+      /^ER_(?:TABLE_EXISTS_ERROR|DUP_KEYNAME|CANT_DROP_FIELD_OR_KEY)$/.test(codeOf(error)),
     judge(error) {
       const code = codeOf(error)
       const { message = '' } = error as Error
@@ -94,6 +97,7 @@ function dialect(turnTable: string | null): Dialect {
     },
     ...names,
     ...comparisons,
+    async settle() {},
     async forget() {},
     async now(database) {
       const query = sql<{ now: string }>`select unix_timestamp(sysdate(3)) * 1000 as now`

@@ -67,7 +67,9 @@ const dialect: Dialect = {
   tableOptions: '',
   hasRowLocks: true,
   turns: null,
-  isMade: () => false,
+  hasOnConflict: true,
+  hasIndexesOfTables: false,
+  isDone: () => false,
   isSame: (expression, text) => sql`${expression} = ${text}`,
   textColumn: async (_database, _table, column) => plainColumn(column),
   judge(error) {
@@ -100,6 +102,7 @@ const dialect: Dialect = {
       order by ordinal_position`
     return (await query.execute(database)).rows.map((row) => row.name)
   },
+  async settle() {},
   async forget() {},
   async now(database) {
     const query = sql<{ now: string }>`select extract(epoch from clock_timestamp()) * 1000 as now`

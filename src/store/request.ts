@@ -1,217 +1,189 @@
-import type { Transaction } from 'kysely'
+import type { Kysely, Transaction } from 'kysely'
 import type { RecoveryEvent } from '../events.ts'
-import { insertEvent } from './audit.ts'
-import { codeFor, renew } from './codes.ts'
-import { liveFirst, queueJob, toReset } from './rows.ts'
+import { newEvent } from './audit.ts'
+import type { Codes } from './codes.ts'
+import { Granted } from './granted.ts'
+import { isYoung, mailEnd, newRow, type Shown } from './new-reset.ts'
+import { newJob, toReset } from './rows.ts'
 import type { ResetRow, TableNames, Tables } from './schema.ts'
+import { Insertion, Statement } from './statement.ts'
 import type { Keys, Requested, Reset, ResetRequest } from './store.ts'
 
-/** What a visitor is shown of a reset. */
-type Shown = Pick<Reset, 'reference' | 'createdAt' | 'expiresAt' | 'code'>
+/** What is done when somebody types an address: each method within one transaction of its own. */
+export class ResetRequests {
+  readonly #names: TableNames
+  readonly #codes: Codes
+  readonly #granted: Granted
+  readonly #resets: Insertion<Tables, 'password_reset'>
+  readonly #jobs: Insertion<Tables, 'mail_job'>
+  readonly #events: Insertion<Tables, 'audit_event'>
 
-/**
- * The one transaction of a request: the same statements whether or not an account has the address. A
- * request beyond a limit makes nothing new, so that the visitor keeps the reset that was mailed last.
- */
-export async function requestReset(
-  tables: Transaction<Tables>,
-  names: TableNames,
-  request: ResetRequest,
-): Promise<Requested> {
-  const newest = await findNewest(tables, names, request)
-  const isGranted = await isWithinLimits(tables, names, request)
-  const isShownAgain =
-    newest !== null && (isYoung(newest, request) || (!isGranted && request.now < newest.expiresAt))
-  const isKept = isShownAgain && newest.state === 'live'
-  if (!isKept) await endLive(tables, names, request)
-  const reset = isKept ? newest : await make(tables, names, request, isShownAgain ? newest : null)
-  const name = isGranted ? 'requested' : 'suppressed'
-  await recordRequest(tables, names, request, { name, resetId: reset.id, reason: '' })
-  const shown = isGranted ? await grant(tables, names, request, reset) : reset
-  return { ...shown, isGranted }
-}
-
-/** A new reset whatever there is, that no mail is owed for. */
-export async function issueReset(
-  tables: Transaction<Tables>,
-  names: TableNames,
-  request: ResetRequest,
-): Promise<Reset> {
-  await findNewest(tables, names, request)
-  await endLive(tables, names, request)
-  const reset = await make(tables, names, request, null)
-  await recordRequest(tables, names, request, {
-    name: 'requested',
-    resetId: reset.id,
-    reason: 'support',
-  })
-  return reset
-}
-
-/** A new reset whatever there is, that looks like the newest one and takes over its mail. */
-export async function restartReset(
-  tables: Transaction<Tables>,
-  names: TableNames,
-  request: ResetRequest,
-): Promise<Reset> {
-  await endLive(tables, names, request)
-  const newest = await findNewest(tables, names, request)
-  const reset = await renew(tables, names, request, await make(tables, names, request, newest))
-  await tables
-    .updateTable(names.job)
-    .set({ reset_id: reset.id, expires_at: mailEnd(reset, request) })
-    .where('id', '=', request.jobId)
-    .execute()
-  return reset
-}
-
-function recordRequest(
-  tables: Transaction<Tables>,
-  names: TableNames,
-  { now: at, subjectKeys: [subjectKey], client }: ResetRequest,
-  what: Pick<RecoveryEvent, 'name' | 'resetId' | 'reason'>,
-): Promise<void> {
-  return insertEvent(tables, names, { ...what, at, userId: null, subjectKey, client })
-}
-
-/** The address's newest reset in any state; one that has expired is ended first, so that it stays ended. */
-async function findNewest(
-  tables: Transaction<Tables>,
-  names: TableNames,
-  { subjectKeys, now }: ResetRequest,
-): Promise<Reset | null> {
-  await keyAnew(tables, names, subjectKeys)
-  await tables
-    .updateTable(names.reset)
-    .set((row) => ({ state: 'expired', ended_at: row.ref('expires_at') }))
-    .where('subject_key', 'in', subjectKeys)
-    .where('state', '=', 'live')
-    .where('expires_at', '<=', now)
-    .execute()
-  const row = await tables
-    .selectFrom(names.reset)
-    .selectAll()
-    .where('subject_key', 'in', subjectKeys)
-    .orderBy(liveFirst)
-    .orderBy('made_at', 'desc')
-    .limit(1)
-    .executeTakeFirst()
-  return row ? toReset(row) : null
-}
-
-// Two processes read their clocks and then take turns: the later one may have read the earlier time. What is
-// further in the future than that is of a clock that was wrong.
-const clockSlackMs = 60_000
-
-/** Whether a reset is in the first half of its life. */
-function isYoung({ createdAt, expiresAt }: Shown, { now }: ResetRequest): boolean {
-  return createdAt <= now + clockSlackMs && now < (createdAt + expiresAt) / 2
-}
-
-/** Under the newest secret: what is counted by an address is found by one key. */
-async function keyAnew(
-  tables: Transaction<Tables>,
-  names: TableNames,
-  [newest, ...older]: Keys,
-): Promise<void> {
-  if (older.length === 0) return
-  await tables
-    .updateTable(names.reset)
-    .set({ subject_key: newest })
-    .where('subject_key', 'in', older)
-    .execute()
-}
-
-/** Whether every limit still has room, counted from the mails that were granted. */
-async function isWithinLimits(
-  tables: Transaction<Tables>,
-  names: TableNames,
-  { limits, subjectKeys, now }: ResetRequest,
-): Promise<boolean> {
-  if (limits.length === 0) return true
-  const recent = await tables
-    .selectFrom(names.job)
-    .select('created_at')
-    .where('subject_key', 'in', subjectKeys)
-    .where('kind', '<>', 'changed')
-    .where('created_at', '>', now - Math.max(...limits.map((limit) => limit.windowMs)))
-    .where('created_at', '<=', now + clockSlackMs)
-    .orderBy('created_at', 'desc')
-    .limit(Math.max(...limits.map((limit) => limit.count)))
-    .execute()
-  return limits.every(
-    ({ count, windowMs }) => recent.filter((job) => job.created_at > now - windowMs).length < count,
-  )
-}
-
-async function endLive(
-  tables: Transaction<Tables>,
-  names: TableNames,
-  { subjectKeys, now }: ResetRequest,
-): Promise<void> {
-  await tables
-    .updateTable(names.reset)
-    .set({ state: 'replaced', ended_at: now })
-    .where('subject_key', 'in', subjectKeys)
-    .where('state', '=', 'live')
-    .execute()
-}
-
-/** Makes a live reset; it looks like `shown` where that is given. */
-async function make(
-  tables: Transaction<Tables>,
-  names: TableNames,
-  request: ResetRequest,
-  shown: Shown | null,
-): Promise<Reset> {
-  const expiresAt = shown?.expiresAt ?? request.now + request.lifetimeMs
-  const code = shown?.code ?? codeFor({ code: null, expiresAt }, request)
-  const row: ResetRow = {
-    id: request.id,
-    token_hash: request.tokenHash,
-    reference: shown?.reference ?? request.reference,
-    subject_key: request.subjectKeys[0],
-    user_id: null,
-    account_mark: null,
-    locale: request.locale,
-    state: 'live',
-    made_at: request.now,
-    created_at: shown?.createdAt ?? request.now,
-    expires_at: expiresAt,
-    ended_at: null,
-    code_generation: code?.generation ?? 0,
-    code_expires_at: code?.expiresAt ?? null,
-    code_tries: code?.tries ?? 0,
-    tries: 0,
-    tried_at: null,
+  constructor(names: TableNames, codes: Codes) {
+    this.#names = names
+    this.#codes = codes
+    this.#granted = new Granted(names)
+    this.#resets = new Insertion(names.reset)
+    this.#jobs = new Insertion(names.job)
+    this.#events = new Insertion(names.audit)
   }
-  await tables.insertInto(names.reset).values(row).execute()
-  return toReset(row)
-}
 
-/** Queues the mail of a reset, and renews the code for it. */
-async function grant(
-  tables: Transaction<Tables>,
-  names: TableNames,
-  request: ResetRequest,
-  reset: Reset,
-): Promise<Reset> {
-  const renewed = await renew(tables, names, request, reset)
-  await queueJob(tables, names, {
-    id: request.jobId,
-    kind: 'recovery',
-    reset_id: reset.id,
-    subject_key: request.subjectKeys[0],
-    sealed_address: request.sealedAddress,
-    locale: request.locale,
-    created_at: request.now,
-    expires_at: mailEnd(renewed, request),
-    due_at: request.now,
-  })
-  return renewed
-}
+  /**
+   * The same statements whether or not an account has the address. A request beyond a limit makes nothing new, so
+   * that the visitor keeps the reset that was mailed last.
+   */
+  async request(tables: Transaction<Tables>, request: ResetRequest): Promise<Requested> {
+    const newest = await this.#findNewest(tables, request)
+    const isGranted = await this.#granted.isWithin(tables, request)
+    const isShownAgain =
+      newest !== null &&
+      (isYoung(newest, request) || (!isGranted && request.now < newest.expiresAt))
+    const isKept = isShownAgain && newest.state === 'live'
+    if (!isKept) await this.#endLive(tables, request, newest)
+    const reset = isKept ? newest : await this.#make(tables, request, isShownAgain ? newest : null)
+    const name = isGranted ? 'requested' : 'suppressed'
+    await this.#record(tables, request, { name, resetId: reset.id, reason: '' })
+    const shown = isGranted ? await this.#grant(tables, request, reset) : reset
+    return { ...shown, isGranted }
+  }
 
-/** When a mail is of no use any more: with its link, or with its code where that comes alone. */
-function mailEnd({ expiresAt, code }: Reset, { code: rules }: ResetRequest): number {
-  return rules?.isAlone === true && code !== null ? code.expiresAt : expiresAt
+  /** A new reset whatever there is, that no mail is owed for. */
+  async issue(tables: Transaction<Tables>, request: ResetRequest): Promise<Reset> {
+    await this.#endLive(tables, request, await this.#findNewest(tables, request))
+    const reset = await this.#make(tables, request, null)
+    const about = { resetId: reset.id, reason: 'support' }
+    await this.#record(tables, request, { name: 'requested', ...about })
+    return reset
+  }
+
+  /** A new reset whatever there is, that looks like the newest one and takes over its mail. */
+  async restart(tables: Transaction<Tables>, request: ResetRequest): Promise<Reset> {
+    const newest = await this.#findNewest(tables, request)
+    await this.#endLive(tables, request, newest)
+    const made = await this.#make(tables, request, newest)
+    const reset = await this.#codes.renew(tables, request, made)
+    await tables
+      .updateTable(this.#names.job)
+      .set({ reset_id: reset.id, expires_at: mailEnd(reset, request) })
+      .where('id', '=', request.jobId)
+      .execute()
+    return reset
+  }
+
+  #record(
+    tables: Transaction<Tables>,
+    { now: at, subjectKeys: [subjectKey], client }: ResetRequest,
+    what: Pick<RecoveryEvent, 'name' | 'resetId' | 'reason'>,
+  ): Promise<void> {
+    return this.#events.add(tables, newEvent({ ...what, at, userId: null, subjectKey, client }))
+  }
+
+  readonly #newest = new Statement((tables: Kysely<Tables>, given: { subject: string }) =>
+    tables
+      .selectFrom(this.#names.reset)
+      .selectAll()
+      .where('subject_key', '=', given.subject)
+      .orderBy('made_at', 'desc')
+      .limit(1),
+  )
+
+  readonly #newestLive = new Statement((tables: Kysely<Tables>, given: { subject: string }) =>
+    tables
+      .selectFrom(this.#names.reset)
+      .selectAll()
+      .where('subject_key', '=', given.subject)
+      .where('state', '=', 'live')
+      .orderBy('made_at', 'desc')
+      .limit(1),
+  )
+
+  readonly #expire = new Statement(
+    (tables: Kysely<Tables>, given: { subject: string; now: number }) =>
+      tables
+        .updateTable(this.#names.reset)
+        .set((row) => ({ state: 'expired', ended_at: row.ref('expires_at') }))
+        .where('subject_key', '=', given.subject)
+        .where('state', '=', 'live')
+        .where('expires_at', '<=', given.now),
+  )
+
+  /** The address's newest reset in any state; one that has expired is ended first, so that it stays ended. */
+  async #findNewest(
+    tables: Transaction<Tables>,
+    { subjectKeys, now }: ResetRequest,
+  ): Promise<Reset | null> {
+    await this.#keyAnew(tables, subjectKeys)
+    const [subject] = subjectKeys
+    const row = await this.#findRow(tables, subject)
+    const hasExpired = row?.state === 'live' && row.expires_at <= now
+    if (!hasExpired) return row ? toReset(row) : null
+    await this.#expire.change(tables, { subject, now })
+    const ended = await this.#findRow(tables, subject)
+    return ended ? toReset(ended) : null
+  }
+
+  /** One that a wrong clock has put into the future must not hide the one that is live. */
+  async #findRow(tables: Transaction<Tables>, subject: string): Promise<ResetRow | undefined> {
+    const newest = await this.#newest.first(tables, { subject })
+    if (newest === undefined || newest.state === 'live') return newest
+    return (await this.#newestLive.first(tables, { subject })) ?? newest
+  }
+
+  /** Under the newest secret: what is found, and counted, by an address is found by one key. */
+  async #keyAnew(tables: Transaction<Tables>, [newest, ...older]: Keys): Promise<void> {
+    if (older.length === 0) return
+    for (const table of [this.#names.reset, this.#names.job] as const) {
+      await tables
+        .updateTable(table as 'mail_job')
+        .set({ subject_key: newest })
+        .where('subject_key', 'in', older)
+        .execute()
+    }
+  }
+
+  readonly #replace = new Statement(
+    (tables: Kysely<Tables>, given: { subject: string; now: number }) =>
+      tables
+        .updateTable(this.#names.reset)
+        .set({ state: 'replaced', ended_at: given.now })
+        .where('subject_key', '=', given.subject)
+        .where('state', '=', 'live'),
+  )
+
+  /** @param newest The one that is live, if any is. */
+  async #endLive(
+    tables: Transaction<Tables>,
+    { subjectKeys: [subject], now }: ResetRequest,
+    newest: Reset | null,
+  ): Promise<void> {
+    if (newest?.state === 'live') await this.#replace.change(tables, { subject, now })
+  }
+
+  /** Makes a live reset; it looks like `shown` where that is given. */
+  async #make(
+    tables: Transaction<Tables>,
+    request: ResetRequest,
+    shown: Shown | null,
+  ): Promise<Reset> {
+    const row = newRow(request, shown)
+    await this.#resets.add(tables, row)
+    return toReset(row)
+  }
+
+  /** Queues the mail of a reset, and renews the code for it. */
+  async #grant(tables: Transaction<Tables>, request: ResetRequest, reset: Reset): Promise<Reset> {
+    const renewed = await this.#codes.renew(tables, request, reset)
+    const job = newJob({
+      id: request.jobId,
+      kind: 'recovery',
+      reset_id: reset.id,
+      subject_key: request.subjectKeys[0],
+      sealed_address: request.sealedAddress,
+      locale: request.locale,
+      created_at: request.now,
+      expires_at: mailEnd(renewed, request),
+      due_at: request.now,
+    })
+    await this.#jobs.add(tables, job)
+    return renewed
+  }
 }

@@ -1,143 +1,132 @@
-import type { SelectQueryBuilder } from 'kysely'
+import type { Kysely, SelectQueryBuilder, Transaction } from 'kysely'
 import type { CodeTry, TriedCode } from './code.ts'
-import { findDailyLock, tryCode } from './codes.ts'
+import { Codes } from './codes.ts'
+import type { SqlCounters } from './counters.ts'
 import type { Engine } from './engine.ts'
-import { issueReset, requestReset, restartReset } from './request.ts'
-import { liveFirst, queueJob, toReset } from './rows.ts'
+import { ResetRequests } from './request.ts'
+import { liveFirst, toReset } from './rows.ts'
 import type { ResetRow, TableNames, Tables } from './schema.ts'
-import type { Assignment, Keys, Notice, Requested, Reset, ResetRequest, Resets } from './store.ts'
+import { Spending } from './spending.ts'
+import { Statement } from './statement.ts'
+import type {
+  Allowance,
+  Assignment,
+  Keys,
+  Notice,
+  Refused,
+  Requested,
+  Reset,
+  ResetRequest,
+  Resets,
+} from './store.ts'
 
 type ResetQuery = SelectQueryBuilder<Tables, 'password_reset', ResetRow>
 
 export class SqlResets implements Resets {
   readonly #engine: Engine<Tables>
   readonly #names: TableNames
+  readonly #counters: SqlCounters
+  readonly #codes: Codes
+  readonly #requests: ResetRequests
+  readonly #spending: Spending
 
-  constructor(engine: Engine<Tables>, names: TableNames) {
+  constructor(engine: Engine<Tables>, names: TableNames, counters: SqlCounters) {
     this.#engine = engine
     this.#names = names
+    this.#counters = counters
+    this.#codes = new Codes(names)
+    this.#requests = new ResetRequests(names, this.#codes)
+    this.#spending = new Spending(names)
   }
 
-  request(request: ResetRequest): Promise<Requested> {
-    return this.#engine.transaction(
-      (tables) => requestReset(tables, this.#names, request),
-      request.subjectKeys.map(turnOf),
-    )
+  request(request: ResetRequest): Promise<Requested>
+  request(request: ResetRequest, allowances: readonly Allowance[]): Promise<Requested | Refused>
+  async request(
+    request: ResetRequest,
+    allowances: readonly Allowance[] = [],
+  ): Promise<Requested | Refused> {
+    const knownMs = this.#counters.known(allowances, request.now)
+    if (knownMs > 0) return { waitMs: knownMs }
+    return this.#inTurn(request, async (tables) => {
+      const waitMs = await this.#counters.count(tables, allowances, request.now)
+      return waitMs > 0 ? { waitMs } : this.#requests.request(tables, request)
+    })
   }
 
   restart(request: ResetRequest): Promise<Reset> {
-    return this.#engine.transaction(
-      (tables) => restartReset(tables, this.#names, request),
-      request.subjectKeys.map(turnOf),
-    )
+    return this.#inTurn(request, (tables) => this.#requests.restart(tables, request))
   }
 
   issue(request: ResetRequest): Promise<Reset> {
-    return this.#engine.transaction(
-      (tables) => issueReset(tables, this.#names, request),
-      request.subjectKeys.map(turnOf),
-    )
+    return this.#inTurn(request, (tables) => this.#requests.issue(tables, request))
   }
+
+  /** Those who ask for the same address go one after the other. */
+  #inTurn<T>(
+    { subjectKeys }: ResetRequest,
+    work: (tables: Transaction<Tables>) => Promise<T>,
+  ): Promise<T> {
+    return this.#engine.transaction(work, subjectKeys.map(turnOf))
+  }
+
+  readonly #byToken = new Statement((database: Kysely<Tables>, given: { tokenHash: string }) =>
+    database.selectFrom(this.#names.reset).selectAll().where('token_hash', '=', given.tokenHash),
+  )
 
   async findByToken(tokenHash: string): Promise<Reset | null> {
-    return this.#findBy('token_hash', tokenHash)
+    const row = await this.#engine.run((database) => this.#byToken.first(database, { tokenHash }))
+    return row ? toReset(row) : null
   }
 
+  readonly #byId = new Statement((database: Kysely<Tables>, given: { id: string }) =>
+    database.selectFrom(this.#names.reset).selectAll().where('id', '=', given.id),
+  )
+
   async find(id: string): Promise<Reset | null> {
-    return this.#findBy('id', id)
+    const row = await this.#engine.run((database) => this.#byId.first(database, { id }))
+    return row ? toReset(row) : null
   }
+
+  readonly #bind = new Statement((tables: Kysely<Tables>, given: Assignment) =>
+    tables
+      .updateTable(this.#names.reset)
+      .set({ user_id: given.userId, account_mark: given.accountMark, locale: given.locale })
+      .where('id', '=', given.resetId)
+      .where('state', '=', 'live'),
+  )
+
+  readonly #endOthers = new Statement((tables: Kysely<Tables>, given: Assignment) =>
+    tables
+      .updateTable(this.#names.reset)
+      .set({ state: 'replaced', ended_at: given.now })
+      .where('user_id', '=', given.userId)
+      .where('id', '<>', given.resetId)
+      .where('state', '=', 'live'),
+  )
 
   async assign(to: Assignment): Promise<void> {
     await this.#engine.transaction(
       async (tables) => {
-        await tables
-          .updateTable(this.#names.reset)
-          .set({ user_id: to.userId, account_mark: to.accountMark, locale: to.locale })
-          .where('id', '=', to.resetId)
-          .where('state', '=', 'live')
-          .execute()
-        await tables
-          .updateTable(this.#names.reset)
-          .set({ state: 'replaced', ended_at: to.now })
-          .where('user_id', '=', to.userId)
-          .where('id', '<>', to.resetId)
-          .where('state', '=', 'live')
-          .execute()
+        await this.#bind.change(tables, to)
+        await this.#endOthers.change(tables, to)
       },
       [`user ${to.userId}`],
     )
   }
 
-  async spend(id: string, now: number, notices: readonly Notice[]): Promise<boolean> {
-    return this.#engine.transaction(async (tables) => {
-      // Finding and spending in one statement: two callers cannot both see it live.
-      const spent = await tables
-        .updateTable(this.#names.reset)
-        .set({ state: 'used', ended_at: now })
-        .where('id', '=', id)
-        .where('state', '=', 'live')
-        .where('expires_at', '>', now)
-        .executeTakeFirst()
-      if (spent.numUpdatedRows === 0n) return false
-      // Those of an earlier try, which came to nothing: one change is told once.
-      await tables
-        .deleteFrom(this.#names.job)
-        .where('reset_id', '=', id)
-        .where('kind', '=', 'changed')
-        .where('state', '=', 'queued')
-        .execute()
-      for (const notice of notices) {
-        await queueJob(tables, this.#names, {
-          id: notice.id,
-          kind: 'changed',
-          reset_id: id,
-          subject_key: notice.subjectKey,
-          sealed_address: notice.sealedAddress,
-          locale: notice.locale,
-          created_at: now,
-          expires_at: notice.expiresAt,
-          due_at: notice.dueAt,
-        })
-      }
-      return true
-    })
+  spend(id: string, now: number, notices: readonly Notice[]): Promise<boolean> {
+    return this.#engine.transaction((tables) => this.#spending.spend(tables, id, now, notices))
   }
 
   async confirm(id: string, now: number): Promise<void> {
-    await this.#engine.write((database) =>
-      database
-        .updateTable(this.#names.job)
-        .set({ due_at: now })
-        .where('reset_id', '=', id)
-        .where('kind', '=', 'changed')
-        .where('state', '=', 'queued')
-        .execute(),
-    )
+    await this.#engine.write((database) => this.#spending.confirm(database, id, now))
   }
 
   async release(id: string, now: number): Promise<void> {
     const reset = await this.find(id)
     if (reset === null) return
-    await this.#engine.transaction(
-      async (tables) => {
-        const other = await tables
-          .selectFrom(this.#names.reset)
-          .select('id')
-          .where('subject_key', '=', reset.subjectKey)
-          .where('state', '=', 'live')
-          .executeTakeFirst()
-        // Whoever has asked again meanwhile has another one: no account has two.
-        const state = other === undefined ? 'live' : 'replaced'
-        await tables
-          .updateTable(this.#names.reset)
-          .set({ state, ...(state === 'live' ? { ended_at: null } : {}) })
-          .where('id', '=', id)
-          .where('state', '=', 'used')
-          .where('expires_at', '>', now)
-          .execute()
-      },
-      [turnOf(reset.subjectKey)],
-    )
+    const turns = [turnOf(reset.subjectKey)]
+    await this.#engine.transaction((tables) => this.#spending.release(tables, reset, now), turns)
   }
 
   async revoke(id: string, now: number): Promise<void> {
@@ -175,7 +164,7 @@ export class SqlResets implements Resets {
     // The tries of an address are counted together: they take turns.
     const reset = await this.find(attempt.resetId)
     return this.#engine.transaction(
-      (tables) => tryCode(tables, this.#names, attempt),
+      (tables) => this.#codes.try(tables, attempt),
       reset === null ? [] : [turnOf(reset.subjectKey)],
     )
   }
@@ -186,7 +175,7 @@ export class SqlResets implements Resets {
     mostDailyTries: number,
   ): Promise<boolean> {
     const until = await this.#engine.run((database) =>
-      findDailyLock(database, this.#names, subjectKey, { now, mostDailyTries }),
+      this.#codes.findDailyLock(database, subjectKey, { now, mostDailyTries }),
     )
     return until !== null
   }
@@ -197,17 +186,6 @@ export class SqlResets implements Resets {
         .orderBy(liveFirst)
         .orderBy('made_at', 'desc')
         .limit(1)
-        .executeTakeFirst(),
-    )
-    return row ? toReset(row) : null
-  }
-
-  async #findBy(column: 'id' | 'token_hash', value: string): Promise<Reset | null> {
-    const row = await this.#engine.run((database) =>
-      database
-        .selectFrom(this.#names.reset)
-        .selectAll()
-        .where(column, '=', value)
         .executeTakeFirst(),
     )
     return row ? toReset(row) : null

@@ -1,6 +1,6 @@
-import { type RawBuilder, sql, type Transaction } from 'kysely'
+import { type RawBuilder, sql } from 'kysely'
 import type { MailJob } from './mail.ts'
-import type { JobRow, ResetRow, TableNames, Tables } from './schema.ts'
+import type { JobRow, ResetRow } from './schema.ts'
 import type { Reset } from './store.ts'
 
 /** To order by: a row that a wrong clock has put into the future must not hide the one that is live. */
@@ -42,14 +42,9 @@ export function toJob(row: JobRow): MailJob {
   }
 }
 
-/** Adds a mail job that nobody has tried yet. */
-export async function queueJob(
-  tables: Transaction<Tables>,
-  names: TableNames,
+/** A mail job that nobody has tried yet. */
+export function newJob(
   job: Omit<JobRow, 'state' | 'attempts' | 'ended_at' | 'last_error'>,
-): Promise<void> {
-  await tables
-    .insertInto(names.job)
-    .values({ ...job, state: 'queued', attempts: 0, ended_at: null, last_error: null })
-    .execute()
+): JobRow {
+  return { ...job, state: 'queued', attempts: 0, ended_at: null, last_error: null }
 }

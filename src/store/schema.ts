@@ -57,6 +57,13 @@ export interface Tables {
     told_at: number | null
     due_at: number
   }
+  /** Windows of time, each begun by the first act that is counted in it. */
+  rate_limit: {
+    key: string
+    points: number
+    /** When the window ends. */
+    expire: number
+  }
   key_mark: {
     /** Stands for a secret that links and codes are made with. */
     id: string
@@ -86,7 +93,7 @@ export function tableNames(prefix: string): TableNames {
   }
 }
 
-/** The table of what clients did, whose statements are those of the library that counts. */
-export function limitTable(prefix: string): string {
-  return `${prefix}rate_limit`
+/** The table of what clients did: not one of {@link TableNames}, since nobody's is kept when a store is moved. */
+export function limitTable(prefix: string): 'rate_limit' {
+  return `${prefix}rate_limit` as 'rate_limit'
 }

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import type { Milliseconds } from '../units.ts'
 import { SqlAudit } from './audit.ts'
+import { SqlCounters } from './counters.ts'
 import { type Engine, isBusy } from './engine.ts'
 import { SqlJobs } from './jobs.ts'
 import { SqlKeyMarks } from './key-marks.ts'
@@ -8,7 +9,7 @@ import type { Jobs, MailQueue } from './mail.ts'
 import { migrate, migrationRemedy } from './migrations.ts'
 import { SqlQueue } from './queue.ts'
 import { SqlResets } from './resets.ts'
-import { type TableNames, type Tables, tableNames } from './schema.ts'
+import { limitTable, type TableNames, type Tables, tableNames } from './schema.ts'
 import type { Audit, KeyMarks, Resets, Store } from './store.ts'
 
 // Half a year: long enough to look into what is noticed late.
@@ -21,13 +22,16 @@ export class SqlStore implements Store {
   readonly queue: MailQueue
   readonly audit: Audit
   readonly keyMarks: KeyMarks
+  readonly counters: SqlCounters
   readonly #engine: Engine<Tables>
   readonly #names: TableNames
 
-  private constructor(engine: Engine<Tables>, names: TableNames) {
+  private constructor(engine: Engine<Tables>, prefix: string) {
+    const names = tableNames(prefix)
     this.#engine = engine
     this.#names = names
-    this.resets = new SqlResets(engine, names)
+    this.counters = new SqlCounters(engine, limitTable(prefix))
+    this.resets = new SqlResets(engine, names, this.counters)
     this.jobs = new SqlJobs(engine, names)
     this.queue = new SqlQueue(engine, names)
     this.audit = new SqlAudit(engine, names)
@@ -49,7 +53,7 @@ export class SqlStore implements Store {
       if (isBusy(error)) throw error
       throw engine.unusable('cannot be migrated', error, migrationRemedy)
     }
-    return new SqlStore(engine, tableNames(prefix))
+    return new SqlStore(engine, prefix)
   }
 
   async prune(now: number, before: number, count: number): Promise<boolean> {
@@ -57,7 +61,7 @@ export class SqlStore implements Store {
       database
         .updateTable(this.#names.reset)
         .set((row) => ({ state: 'expired', ended_at: row.ref('expires_at') }))
-        .where('state', '=', 'live')
+        .where('ended_at', 'is', null)
         .where('expires_at', '<=', now)
         .execute(),
     )
@@ -67,6 +71,8 @@ export class SqlStore implements Store {
       database
         .updateTable(job)
         .set({ sealed_address: null })
+        // All that has ended, since an index begins with that.
+        .where('ended_at', '>', 0)
         .where('state', '=', 'dead')
         .where('expires_at', '<=', now)
         .where('sealed_address', 'is not', null)
@@ -78,10 +84,15 @@ export class SqlStore implements Store {
       await this.#deleteOld(job, 'ended_at', before, count),
       await this.#deleteOld(audit, 'at', now - auditMs, count),
     ]
+    await this.counters.prune(now)
     const mayBeMore = deleted.includes(count)
     // Deleted rows live on in the log of writes until that is emptied.
     if (!mayBeMore) await this.#engine.run((database) => this.#engine.dialect.forget(database))
     return mayBeMore
+  }
+
+  settle(): Promise<void> {
+    return this.#engine.run((database) => this.#engine.dialect.settle(database))
   }
 
   async clockSkew(now: number): Promise<Milliseconds> {
@@ -101,7 +112,7 @@ export class SqlStore implements Store {
   }
 
   /** In batches: a long delete would keep every request waiting. */
-  async #deleteOld<Table extends keyof Tables>(
+  async #deleteOld<Table extends TableNames[keyof TableNames]>(
     table: Table,
     column: keyof Tables[Table] & string,
     before: number,

@@ -6,7 +6,7 @@ import { ForgotError } from '../errors.ts'
 import { type Dialect, type Place, plainColumn } from './dialect.ts'
 import { remedyFor } from './driver.ts'
 import { Engine, unusable } from './engine.ts'
-import { BlockingDialect } from './sqlite-driver.ts'
+import { BlockingDialect, DirectSqlite } from './sqlite-driver.ts'
 
 /**
  * Opens the SQLite file of a `sqlite:<file>` URL for this module's own tables: the file and its folder are
@@ -16,29 +16,6 @@ import { BlockingDialect } from './sqlite-driver.ts'
  */
 export function openOwnSqlite<Tables>(url: string): Engine<Tables> {
   return open({ key: 'store.url', name: fileOf(url), code: 'ERR_FORGOT_STORE' }, openOwn)
-}
-
-/**
- * Opens the store's file once more, for counters: a power cut may cost the last of them, so that they
- * need not wait for the disk.
- *
- * @throws {ForgotError} `ERR_FORGOT_STORE` when it cannot be opened.
- */
-export function openSharedSqlite(url: string): {
-  readonly connection: Database.Database
-  readonly engine: Engine<unknown>
-} {
-  const place: Place = { key: 'store.url', name: fileOf(url), code: 'ERR_FORGOT_STORE' }
-  const opened: Database.Database[] = []
-  const engine = open(place, (file) => {
-    const connection = new Database(file)
-    connection.pragma('synchronous = NORMAL')
-    opened.push(connection)
-    return connection
-  })
-  const [connection] = opened
-  if (connection === undefined) throw new Error('An engine was opened without a connection')
-  return { connection, engine }
 }
 
 /**
@@ -68,7 +45,7 @@ function open<Tables>(
     // better-sqlite3 waits for a lock by stopping the whole process; the engine waits instead.
     connection.pragma('busy_timeout = 0')
     const database = new Kysely<Tables>({ dialect: new BlockingDialect(connection) })
-    return new Engine(database, dialect, place)
+    return new Engine(database, dialect, place, new DirectSqlite(connection))
   } catch (error) {
     if (error instanceof ForgotError) throw error
     throw unusable(place, 'cannot be opened', error, remedyFor(remedies, error))
@@ -84,6 +61,8 @@ function openOwn(file: string, isThere: boolean): Database.Database {
   // A request that was answered survives a power cut.
   connection.pragma('synchronous = FULL')
   connection.pragma('secure_delete = ON')
+  // Upkeep empties the log before it is so long; the usual quarter of it would be emptied by requests.
+  connection.pragma('wal_autocheckpoint = 4000')
   connection.pragma('trusted_schema = OFF')
   // Damage that nobody meets today would be met by a visitor tomorrow.
   const found = isThere ? connection.pragma('quick_check(1)', { simple: true }) : 'ok'
@@ -102,7 +81,9 @@ const dialect: Dialect = {
   tableOptions: 'strict',
   hasRowLocks: false,
   turns: null,
-  isMade: () => false,
+  hasOnConflict: true,
+  hasIndexesOfTables: false,
+  isDone: () => false,
   isSame: (expression, text) => sql`${expression} = ${text}`,
   textColumn: async (_database, _table, column) => plainColumn(column),
   // All transactions of a file go one after the other.
@@ -125,6 +106,9 @@ const dialect: Dialect = {
     return (await query.execute(database)).rows.map((row) => row.name)
   },
   now: async () => null,
+  async settle(database) {
+    await sql`pragma wal_checkpoint(passive)`.execute(database)
+  },
   async forget(database) {
     await sql`pragma wal_checkpoint(truncate)`.execute(database)
   },

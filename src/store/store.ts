@@ -78,14 +78,27 @@ export interface Requested extends Reset {
   readonly isGranted: boolean
 }
 
+/** A client has asked too often: nothing was done for it. */
+export interface Refused {
+  readonly waitMs: Milliseconds
+}
+
+/** How often somebody may do something, and the key by which that is counted. */
+export interface Allowance extends Limit {
+  readonly key: string
+}
+
 export interface Resets {
   /**
    * Answers a request in one transaction: finds the address's live reset, or makes one when there is none
    * or it is past half of its life, renews a code that is past half of its own or locked, and queues a mail unless
    * a limit forbids it. What the visitor is shown of it, its reference and its end, depends on what was asked for the address before, and never on what
    * became of it: else it would tell whether there is an account, and when a link was used.
+   *
+   * @param allowances How often the client may ask, which is counted in the same transaction; default: always.
    */
   request(request: ResetRequest): Promise<Requested>
+  request(request: ResetRequest, allowances: readonly Allowance[]): Promise<Requested | Refused>
   /**
    * Makes a reset in the place of one that its account cannot use any more, with the same reference and end,
    * and gives it the mail job that found this out: nothing is mailed, and nothing counted, a second time.
@@ -131,8 +144,8 @@ export interface Resets {
 
 /** What has happened, for whoever has to find out later. */
 export interface Audit {
-  /** Writes an event down; the answer names the owner of its recovery, where it did not. */
-  add(event: RecoveryEvent): Promise<RecoveryEvent>
+  /** Writes events down, all or none; the answer names the owner of each recovery, where an event did not. */
+  add(events: readonly RecoveryEvent[]): Promise<readonly RecoveryEvent[]>
   /**
    * Takes the oldest event that the site's endpoint has not been told of, for `leaseMs`; `null` when there is
    * none, or it is somebody else's, or not due yet: those after it wait, so that they arrive in their order.
@@ -150,6 +163,14 @@ export interface Audit {
 export interface TrailEvent extends RecoveryEvent {
   /** Sorts in the order of the events. */
   readonly id: string
+}
+
+/** What is done only so often. */
+export interface Counters {
+  /** Counts an act. How long has to be waited, or 0 when it was within everything that is allowed. */
+  take(allowances: readonly Allowance[], now: number): Promise<Milliseconds>
+  /** What {@link take} would answer now; nothing is counted. */
+  wait(allowances: readonly Allowance[], now: number): Promise<Milliseconds>
 }
 
 /** Which secrets the processes of a store work with, without the secrets. */
@@ -170,11 +191,14 @@ export interface Store {
   readonly jobs: Jobs
   readonly queue: MailQueue
   readonly keyMarks: KeyMarks
+  readonly counters: Counters
   /**
    * Ends what has expired and deletes what ended before `before`, and events that are half a year old, at most
    * `count` rows of each kind. Whether there may be more to delete.
    */
   prune(now: number, before: number, count: number): Promise<boolean>
+  /** Puts away what was written lately, where the engine leaves that to be done; no writer is kept waiting. */
+  settle(): Promise<void>
   /** By how much this machine's clock is ahead of the database's; behind it: less than 0. */
   clockSkew(now: number): Promise<Milliseconds>
   /** Resolves when the database answers. */

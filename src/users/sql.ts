@@ -1,8 +1,9 @@
-import { type QueryExecutorProvider, type RawBuilder, sql } from 'kysely'
+import { type Kysely, type QueryExecutorProvider, type RawBuilder, sql } from 'kysely'
 import { foldAscii } from '../address.ts'
 import type { UserTable } from '../config/config.ts'
 import { plainColumn, type TextColumn } from '../store/dialect.ts'
 import { type Engine, isBusy } from '../store/engine.ts'
+import { Statement } from '../store/statement.ts'
 import type { User } from '../user.ts'
 import { explain } from './probe.ts'
 import type { Users } from './users.ts'
@@ -46,14 +47,22 @@ export class SqlUsers implements Users {
     return users
   }
 
+  readonly #spelt = this.#selection(({ email }: { email: string }) => this.#email.is(email))
+  readonly #folded = this.#selection(({ email }: { email: string }) => this.#email.isFolded(email))
+
   async findByEmail(email: string): Promise<User | null> {
-    const exact = await this.#select(this.#email.is(email))
+    const exact = await this.#engine.run((database) => this.#spelt.rows(database, { email }))
     if (exact.length > 0) return only(exact)
-    return only(await this.#select(this.#email.isFolded(foldAscii(email))))
+    const folded = { email: foldAscii(email) }
+    return only(await this.#engine.run((database) => this.#folded.rows(database, folded)))
   }
 
+  readonly #byId = this.#selection(
+    ({ id }: { id: string }) => sql`${sql.ref(this.#map.id)} = ${id}`,
+  )
+
   async findById(id: string): Promise<User | null> {
-    const rows = await this.#select(sql`${sql.ref(this.#map.id)} = ${id}`)
+    const rows = await this.#engine.run((database) => this.#byId.rows(database, { id }))
     // A number that is compared with text may take "7 of 9" for 7.
     return only(rows.filter((row) => row.id === id))
   }
@@ -101,15 +110,20 @@ export class SqlUsers implements Users {
   }
 
   /** At most two accounts: more than one is already too many. */
-  async #select(where: RawBuilder<unknown>): Promise<readonly Row[]> {
-    const { table, id, email, password, name, locale } = this.#map
-    const query = sql<Row>`
-      select cast(${sql.ref(id)} as ${sql.raw(this.#engine.dialect.textCast)}) as id, ${sql.ref(email)} as email, ${sql.ref(password)} as password,
-        ${name === null ? sql`null` : sql.ref(name)} as name,
-        ${locale === null ? sql`null` : sql.ref(locale)} as locale
-      from ${sql.table(table)} where ${where} and ${this.#condition} limit 2`
-    const { rows } = await this.#engine.run((database) => query.execute(database))
-    return rows
+  #selection<Given extends object>(
+    where: (given: Given) => RawBuilder<unknown>,
+  ): Statement<unknown, Given, Row> {
+    return new Statement((database: Kysely<unknown>, given: Given) => {
+      const { table, id, email, password, name, locale } = this.#map
+      return sql<Row>`
+        select cast(${sql.ref(id)} as ${sql.raw(this.#engine.dialect.textCast)}) as id,
+          ${sql.ref(email)} as email, ${sql.ref(password)} as password,
+          ${name === null ? sql`null` : sql.ref(name)} as name,
+          ${locale === null ? sql`null` : sql.ref(locale)} as locale
+        from ${sql.table(table)} where ${where(given)} and ${this.#condition} limit 2`.compile(
+        database,
+      )
+    })
   }
 
   /** Whether an account has this very hash: no two are the same. */
@@ -143,7 +157,8 @@ export class SqlUsers implements Users {
   /** Executes every statement on nobody: what it names must be there, and nothing changes. */
   async #probe(): Promise<void> {
     const { sessions } = this.#map
-    await this.#select(nobody)
+    const nobodys = this.#selection(() => nobody)
+    await this.#engine.run((database) => nobodys.rows(database, {}))
     const { table, email } = this.#map
     this.#email = await this.#engine.run((database) =>
       this.#engine.dialect.textColumn(database, table, email),

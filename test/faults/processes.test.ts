@@ -141,6 +141,7 @@ describe('the tables of the store', () => {
     expect(await site.rows('select name from migration order by name')).toEqual([
       { name: '0001-first' },
       { name: '0002-machines' },
+      { name: '0003-indexes' },
     ])
     await expectInvariants(site)
   })

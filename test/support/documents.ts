@@ -126,9 +126,9 @@ export async function auditStore(query: string): Promise<{ events: string[]; col
     const store = await SqlStore.open(openOwnSqlite(`sqlite:${file}`), '')
     const about = { resetId: 'r', client: '', reason: '', at: Date.now() }
     const nobody = { ...about, name: 'requested', userId: null } as const
-    await store.audit.add({ ...nobody, subjectKey: 'alice' })
-    await store.audit.add({ ...nobody, subjectKey: 'bob' })
-    await store.audit.add({ ...about, name: 'changed', userId: '7', subjectKey: 'alice' })
+    await store.audit.add([{ ...nobody, subjectKey: 'alice' }])
+    await store.audit.add([{ ...nobody, subjectKey: 'bob' }])
+    await store.audit.add([{ ...about, name: 'changed', userId: '7', subjectKey: 'alice' }])
     await store.close()
     const database = new Database(file)
     const rows = database.prepare(query).all() as { event: string }[]
