@@ -16,7 +16,7 @@ export class BenchRelay {
   #server: Server | null = null
   port = 0
 
-  /** @param mailMs How long it takes for each mail. */
+  /** @param mailMs How long it takes for each mail; `Infinity`: it never says that it has taken one. */
   constructor(mailMs: number) {
     this.#mailMs = mailMs
   }
@@ -38,6 +38,11 @@ export class BenchRelay {
     const closed = new Promise((resolve) => this.#server?.close(resolve))
     for (const socket of this.#sockets) socket.resetAndDestroy()
     await closed
+  }
+
+  /** Resolves when so many mails have been taken. */
+  async taken(count: number): Promise<void> {
+    while (this.mails.length < count) await sleep(5)
   }
 
   #talk(socket: Socket): void {
@@ -70,7 +75,8 @@ export class BenchRelay {
   }
 
   async #take(socket: Socket, recipient: string, text: string): Promise<void> {
-    await sleep(this.#mailMs)
+    if (this.#mailMs === Number.POSITIVE_INFINITY) return
+    if (this.#mailMs > 0) await sleep(this.#mailMs)
     const body = text.replaceAll('=\r\n', '').replaceAll('=3D', '=')
     const link = /https?:\/\/\S+\?token=[\w-]+/.exec(body)?.[0] ?? ''
     this.mails.push({ recipient, link, at: Date.now() })

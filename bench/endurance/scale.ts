@@ -1,13 +1,12 @@
 // What one recovery costs, and how many there can be: one and two processes, on SQLite and on PostgreSQL (and on
 // MySQL, where TEST_MYSQL_URL names one). docs/scale.md has the figures.
-import { readFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { MysqlServer } from '../test/support/mysql.ts'
-import { PostgresServer } from '../test/support/postgres.ts'
-import { load, wire } from './load.ts'
-import { BenchRelay } from './relay.ts'
-import { BenchSite, emailOf, route } from './site.ts'
+import { MysqlServer } from '../../test/support/mysql.ts'
+import { PostgresServer } from '../../test/support/postgres.ts'
+import { drive, expectStatus, wire } from '../driver.ts'
+import { BenchRelay } from '../relay.ts'
+import { BenchSite, emailOf, route } from '../site.ts'
 
 const connections = 32
 const forms = 20_000
@@ -46,15 +45,6 @@ class Counter {
   }
 }
 
-/** Processor time of a process and of those that it has started, in milliseconds. */
-function processorMs(pids: readonly number[]): number {
-  const ticks = pids.flatMap((pid) => {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-    return [Number(fields[11]), Number(fields[12])]
-  })
-  return ticks.reduce((sum, each) => sum + each, 0) * 10
-}
-
 interface Setup {
   readonly site: BenchSite
   readonly relay: BenchRelay
@@ -71,23 +61,13 @@ async function open(accounts: number, config: Record<string, object>): Promise<S
   return { site, relay }
 }
 
-/** Every answer was the expected one, or the figures are of something else. */
-function expect(statuses: Readonly<Record<string, number>>, status: string): void {
-  const others = Object.keys(statuses).filter((each) => each !== status)
-  if (others.length > 0) throw new Error(`Answers of ${JSON.stringify(statuses)}`)
-}
-
-async function mailed(relay: BenchRelay, count: number): Promise<void> {
-  while (relay.mails.length < count) await sleep(5)
-}
-
 /** Asks, opens and changes for each of so many people. */
 async function recover({ site, relay }: Setup, first: number, count: number): Promise<void> {
   const before = relay.mails.length
   for (let index = first; index < first + count; index += 1) {
     await site.send('POST', route, { email: emailOf(index) })
   }
-  await mailed(relay, before + count)
+  await relay.taken(before + count)
   for (const { link } of relay.mails.slice(before)) {
     const token = new URL(link).searchParams.get('token') ?? ''
     await site.send('GET', `${route}?token=${token}`)
@@ -105,7 +85,7 @@ async function costs(database: PostgresServer): Promise<void> {
     at: performance.now(),
     trips: counter.trips,
     bytes: counter.bytes,
-    cpu: processorMs(setup.site.pids),
+    cpu: setup.site.process.cpuSeconds * 1000,
   })
   await recover(setup, 0, costed)
   // What an idle server does in the meantime is no part of it.
@@ -145,7 +125,7 @@ async function throughput(
 ): Promise<void> {
   const setup = await open(people, { ...store, server: { processes } })
   const { site, relay } = setup
-  const port = Number(new URL(site.url).port)
+  const { port } = site
   const times = (count: number, request: (index: number) => string) => {
     let made = 0
     return () => {
@@ -153,34 +133,19 @@ async function throughput(
       return made > count ? null : request(made - 1)
     }
   }
-  await load(
-    port,
-    connections,
-    times(2000, () => wire('GET', route)),
-  )
-  const form = await load(
-    port,
-    connections,
-    times(forms, () => wire('GET', route)),
-  )
-  expect(form.statuses, '200')
+  await drive(port, { connections, next: times(2000, () => wire('GET', route)) })
+  const form = await drive(port, { connections, next: times(forms, () => wire('GET', route)) })
+  expectStatus(form, 200)
   const asked = performance.now()
-  const body = (index: number) => new URLSearchParams({ email: emailOf(index) }).toString()
-  const ask = await load(
-    port,
-    connections,
-    times(people, (index) => wire('POST', route, body(index))),
-  )
-  expect(ask.statuses, '303')
-  await mailed(relay, people)
+  const request = (index: number) => wire('POST', route, { email: emailOf(index) })
+  const ask = await drive(port, { connections, next: times(people, request) })
+  expectStatus(ask, 303)
+  await relay.taken(people)
   const mails = (people * 1000) / (performance.now() - asked)
   const paths = relay.mails.map(({ link }) => link.replace(site.url, ''))
-  const opened = await load(
-    port,
-    connections,
-    times(people, (index) => wire('GET', paths[index] ?? '')),
-  )
-  expect(opened.statuses, '303')
+  const link = (index: number) => wire('GET', paths[index] ?? '')
+  const opened = await drive(port, { connections, next: times(people, link) })
+  expectStatus(opened, 303)
   const figures = [form.perSecond, ask.perSecond, mails, opened.perSecond].map((each) =>
     Math.round(each).toLocaleString('en').padStart(9),
   )

@@ -1,7 +1,7 @@
 // Whether everybody gets a working link while the mail server and this server die again and again.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { BenchRelay } from './relay.ts'
-import { BenchSite, emailOf, route } from './site.ts'
+import { BenchRelay } from '../relay.ts'
+import { BenchSite, emailOf, route } from '../site.ts'
 
 const people = 1000
 const relayDeaths = 5
@@ -25,7 +25,7 @@ const havoc = (async () => {
     died()
     // Relay and server take turns, as far as there are deaths left.
     if (index % 2 === 1 && index < serverDeaths * 2) {
-      site.kill()
+      await site.kill()
       await site.run()
     } else {
       await relay.kill()

@@ -1,9 +1,9 @@
 // Whether four processes on one PostgreSQL are one site: a mail for each account and cooldown, a winner for each
 // link, tries counted exactly, and nothing lost while connections break and the database restarts.
 import { setTimeout as sleep } from 'node:timers/promises'
-import { PostgresServer } from '../test/support/postgres.ts'
-import { BenchRelay } from './relay.ts'
-import { BenchSite, emailOf, route } from './site.ts'
+import { PostgresServer } from '../../test/support/postgres.ts'
+import { BenchRelay } from '../relay.ts'
+import { BenchSite, emailOf, route } from '../site.ts'
 
 const processes = 4
 const [limited, asked, guessed, troubled] = [50, 2000, 10, 500]
