@@ -18,6 +18,8 @@ export interface Load {
   readonly forMs?: number
   /** The next request as it goes over the wire; `null`: there is none. */
   readonly next: () => string | null
+  /** Is told how many milliseconds each answer took, in their order. */
+  readonly answered?: (ms: number) => void
 }
 
 /**
@@ -26,20 +28,22 @@ export interface Load {
  */
 export async function drive(
   port: number,
-  { connections, forMs = Number.POSITIVE_INFINITY, next }: Load,
+  { connections, forMs = Number.POSITIVE_INFINITY, next, answered = () => {} }: Load,
 ): Promise<Series> {
   const times: number[] = []
   const statuses: Record<string, number> = {}
   const started = performance.now()
-  const answered = (status: string, sentAt: number) => {
+  const count = (status: string, sentAt: number) => {
+    const ms = performance.now() - sentAt
     statuses[status] = (statuses[status] ?? 0) + 1
-    times.push(performance.now() - sentAt)
+    times.push(ms)
+    answered(ms)
   }
   const more = () => (performance.now() - started < forMs ? next() : null)
-  await Promise.all(Array.from({ length: connections }, () => converse(port, more, answered)))
+  await Promise.all(Array.from({ length: connections }, () => converse(port, more, count)))
   const seconds = (performance.now() - started) / 1000
-  const count = times.length
-  return { count, perSecond: count / seconds, times: times.sort((a, b) => a - b), statuses }
+  const sorted = times.sort((one, other) => one - other)
+  return { count: times.length, perSecond: times.length / seconds, times: sorted, statuses }
 }
 
 function converse(

@@ -30,15 +30,24 @@ export class Report {
   readonly #rows: Row[] = []
   readonly #targets: Target[] = []
   readonly #others: Record<string, unknown> = {}
+  #hasColumns = false
 
-  /** Begins a table. */
+  /** Begins a part. */
   head(title: string): void {
+    console.log(`\n${title}`)
+    this.#hasColumns = false
+  }
+
+  #nameColumns(): void {
+    if (this.#hasColumns) return
+    this.#hasColumns = true
     const columns = ['op/s', 'p50 ms', 'p99 ms', 'CPU s/1000', 'loop p99', 'MiB', 'floor', 'ratio']
-    console.log(`\n${title}\n${''.padEnd(22)}${columns.map((each) => each.padStart(11)).join('')}`)
+    console.log(`${''.padEnd(26)}${columns.map((each) => each.padStart(11)).join('')}`)
   }
 
   add(what: string, connections: number, ours: Figures, { floor }: { floor?: Figures } = {}): void {
     this.#rows.push({ what, connections, ours, floor: floor ?? null })
+    this.#nameColumns()
     const cells = [
       round(ours.perSecond),
       ours.p50Ms.toFixed(2),
@@ -50,7 +59,7 @@ export class Report {
       floor === undefined ? '' : (ours.perSecond / floor.perSecond).toFixed(2),
     ]
     const name = `${what} c=${connections}`
-    console.log(`${name.padEnd(22)}${cells.map((cell) => cell.padStart(11)).join('')}`)
+    console.log(`${name.padEnd(26)}${cells.map((cell) => cell.padStart(11)).join('')}`)
   }
 
   /** One of the rows. */

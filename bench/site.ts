@@ -13,6 +13,7 @@ export const route = '/user/forgot-password'
 export const secret: string = 'b'.repeat(64)
 /** The only password of all accounts, until it is reset. */
 export const oldPassword = 'an old password of some length'
+export const newPassword = 'seventeen violet kettles hum'
 
 const main = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url))
 

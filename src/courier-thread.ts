@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Worker } from 'node:worker_threads'
+import { firstAnswerMs } from './beside.ts'
 import type { Config } from './config/config.ts'
 import type { Events, RecoveryEvent } from './events.ts'
 import { describeError, type Log } from './log.ts'
@@ -7,6 +8,7 @@ import type { Deliverer } from './mail/courier.ts'
 import type { MailOutcome } from './mail/delivery.ts'
 import type { Metrics } from './metrics.ts'
 import type { EventWriter } from './trail.ts'
+import type { Milliseconds } from './units.ts'
 
 /** What the thread is told: that there may be mails, to stop, or what has happened and is to be written down. */
 export type Order = 'wake' | 'stop' | { readonly happened: readonly RecoveryEvent[] }
@@ -40,6 +42,7 @@ export class CourierThread implements Deliverer, EventWriter {
   readonly #config: Config
   readonly #parts: ThreadParts
   #worker: Worker | null = null
+  #starting: NodeJS.Timeout | undefined
   #waking: NodeJS.Timeout | null = null
   #isStopping = false
 
@@ -49,6 +52,10 @@ export class CourierThread implements Deliverer, EventWriter {
   }
 
   start(): void {
+    this.#startIn(firstAnswerMs)
+  }
+
+  #start(): void {
     const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js'
     const url = new URL(`./courier-worker.${extension}`, import.meta.url)
     const worker = new Worker(url, { workerData: this.#config, resourceLimits })
@@ -59,7 +66,7 @@ export class CourierThread implements Deliverer, EventWriter {
     worker.on('exit', () => {
       this.#worker = null
       // The jobs it held are due again when their leases run out.
-      if (!this.#isStopping) setTimeout(() => this.#restart(), restartMs).unref()
+      if (!this.#isStopping) this.#startIn(restartMs)
     })
     this.#worker = worker
   }
@@ -81,6 +88,7 @@ export class CourierThread implements Deliverer, EventWriter {
 
   async stop(): Promise<void> {
     this.#isStopping = true
+    clearTimeout(this.#starting)
     const worker = this.#worker
     if (worker === null) return
     const exit = new Promise((resolve) => worker.once('exit', resolve))
@@ -96,7 +104,7 @@ export class CourierThread implements Deliverer, EventWriter {
     else log[report.level](report.data, report.message)
   }
 
-  #restart(): void {
-    if (!this.#isStopping) this.start()
+  #startIn(ms: Milliseconds): void {
+    this.#starting = setTimeout(() => this.#start(), ms).unref()
   }
 }

@@ -12,7 +12,6 @@ import { checkQuery, parseForm, parseJson } from './body.ts'
 import type { Config, ConfigInput, Route } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
 import { methodsOf } from './config/routes.ts'
-import { mountMailbox, mountSitePreview } from './dev.ts'
 import { ForgotError } from './errors.ts'
 import type { Forgot } from './forgot.ts'
 import { type Reading, toRequest } from './incoming.ts'
@@ -104,8 +103,11 @@ export async function mountForgot(
   refuseOthers(app, routes, forgot)
   mountAssets(app, [assets.style, assets.script, ...(assets.logo === null ? [] : [assets.logo])])
   mountInstance(app, wired, forgot)
-  if (mailbox !== null) mountMailbox(app, wired, mailbox)
-  if (config.preview.enabled) mountSitePreview(app, config)
+  if (mailbox !== null || config.preview.enabled) {
+    const { mountMailbox, mountSitePreview } = await import('./dev.ts')
+    if (mailbox !== null) mountMailbox(app, wired, mailbox)
+    if (config.preview.enabled) mountSitePreview(app, config)
+  }
   return forgot
 }
 

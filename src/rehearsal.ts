@@ -22,31 +22,16 @@ const essentials: Readonly<Record<string, readonly string[]>> = {
 /** What a mail cannot do without, where its data has it. */
 const mailEssentials = ['link', 'code'] as const
 
-type RehearsalServices = Pick<Services, 'config' | 'clock' | 'keys' | 'locales'>
-
-/**
- * Looks through the templates and texts that the site has written itself.
- *
- * @param languages Those in which every page and mail is tried; default: the site's first one, since a start is felt.
- * @returns What is odd in them and yet does no harm, a line each.
- * @throws {ForgotError} `ERR_FORGOT_TEMPLATE` with the faults of all templates, each with its line.
- */
-export async function inspectOwnFiles(
-  services: RehearsalServices,
-  assets: Assets,
-  languages: readonly Locale[] = [services.locales.choose([services.config.locales.default], '')],
-): Promise<string[]> {
-  const { templates } = services.config
-  const unused = templates === null ? [] : await rehearse(templates, services, assets, languages)
-  return [...services.locales.notes, ...unused]
-}
+export type RehearsalServices = Pick<Services, 'config' | 'clock' | 'keys' | 'locales'>
 
 /**
  * Renders every page and mail once with the site's own templates, so that a mistake in one is found by
  * its owner and not by a visitor.
- * Returns a line for each file that nothing uses.
+ *
+ * @returns A line for each file that nothing uses.
+ * @throws {ForgotError} `ERR_FORGOT_TEMPLATE` with the faults of all templates, each with its line.
  */
-async function rehearse(
+export async function rehearse(
   folder: string,
   services: RehearsalServices,
   assets: Assets,

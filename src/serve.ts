@@ -4,10 +4,10 @@ import { ForgotError } from './errors.ts'
 import { mountHealth } from './health.ts'
 import { describeError } from './log.ts'
 import { Metrics } from './metrics.ts'
+import { inspectOwnFiles } from './own-files.ts'
 import { joinOthers } from './parts.ts'
 import type { PreviewParts } from './preview/preview.ts'
 import { Processes } from './processes.ts'
-import { inspectOwnFiles } from './rehearsal.ts'
 import { loadAssets } from './respond/assets.ts'
 import {
   createBareServer,
@@ -16,7 +16,7 @@ import {
   type Server,
   type ServerOverrides,
 } from './server.ts'
-import { wireCourier } from './wire-courier.ts'
+import type { WiredCourier, wireCourier } from './wire-courier.ts'
 
 /**
  * Listens where the configuration says, until SIGTERM or SIGINT: then what is under way is finished.
@@ -43,7 +43,7 @@ export async function serveProcesses(
   const app = createBareServer(config)
   const { log } = app
   const metrics = new Metrics()
-  const wired = isDelivering ? await wireCourier(config, { log }, metrics) : null
+  const wired = isDelivering ? await openCourier(config, { log }, metrics) : null
   const bell = isDelivering ? null : await openBell(config.store)
   const wake = () => (wired === null ? bell?.ring() : wired.courier.wake())
   const processes = new Processes({ log, metrics, wake })
@@ -71,7 +71,7 @@ export async function serveProcesses(
  */
 export async function serveCourier(config: Config, port: number | null): Promise<void> {
   const app = createBareServer(config)
-  const { core, courier, health } = await wireCourier(config, { log: app.log })
+  const { core, courier, health } = await openCourier(config, { log: app.log })
   mountHealth(app, health)
   app.addHook('onReady', async () => courier.start())
   app.addHook('onClose', () => courier.stop())
@@ -90,6 +90,12 @@ export async function serveCourier(config: Config, port: number | null): Promise
   void health.mail.warn(app.log)
 }
 
+/** Who delivers nothing need not load what delivers. */
+async function openCourier(...parts: Parameters<typeof wireCourier>): Promise<WiredCourier> {
+  const { wireCourier } = await import('./wire-courier.ts')
+  return wireCourier(...parts)
+}
+
 /**
  * Shows the preview until SIGTERM or SIGINT.
  *
@@ -101,7 +107,7 @@ export async function servePreview(
   parts: PreviewParts,
   at: { readonly host: string; readonly port: number },
 ): Promise<void> {
-  const app = createPreviewServer(config, parts)
+  const app = await createPreviewServer(config, parts)
   await listen(app, at, 'say --port <number>')
   stopOnSignals(app)
 }

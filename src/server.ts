@@ -2,8 +2,6 @@ import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify'
 import type { Config } from './config/config.ts'
-import { DemoSite } from './demo/site.ts'
-import { mountSitePreview } from './dev.ts'
 import { answerError, mountForgot, prepareScope } from './fastify.ts'
 import type { Forgot } from './forgot.ts'
 import { mountHealth } from './health.ts'
@@ -14,7 +12,6 @@ import { mount } from './mount.ts'
 import { isLoopback } from './network.ts'
 import type { Overrides } from './parts.ts'
 import { previewPath } from './preview/choice.ts'
-import { mountPreview } from './preview/mount.ts'
 import type { PreviewParts } from './preview/preview.ts'
 import { securityHeaders } from './security.ts'
 import { type Wired, wire } from './wire.ts'
@@ -59,7 +56,7 @@ export async function createServer(
   forgot = mounted
   app.setNotFoundHandler((request, reply) => answerError(mounted, 'not-found', request, reply))
   mountHealth(app, wired.health)
-  if (config.users === null) mountDemo(app, wired)
+  if (config.users === null) await mountDemo(app, wired)
   return app
 }
 
@@ -81,13 +78,17 @@ export function createBareServer(config: Config): FastifyInstance {
 }
 
 /** A server that has the preview alone: no database, no users, no courier. */
-export function createPreviewServer(config: Config, parts: PreviewParts): FastifyInstance {
+export async function createPreviewServer(
+  config: Config,
+  parts: PreviewParts,
+): Promise<FastifyInstance> {
   const app = fastify({
     logger: { ...logger(config), level: 'warn' },
     requestTimeout: requestTimeoutMs,
   })
   letGoOfConnections(app)
   prepareScope(app, config)
+  const { mountPreview } = await import('./preview/mount.ts')
   mountPreview(app, parts)
   app.get('/', async (_, reply) => reply.redirect(previewPath, 302))
   return app
@@ -114,7 +115,14 @@ function letGoOfConnections(app: FastifyInstance): void {
   })
 }
 
-function mountDemo(app: FastifyInstance, { config, templates, assets }: Wired): void {
+async function mountDemo(
+  app: FastifyInstance,
+  { config, templates, assets }: Wired,
+): Promise<void> {
+  const [{ DemoSite }, { mountSitePreview }] = await Promise.all([
+    import('./demo/site.ts'),
+    import('./dev.ts'),
+  ])
   const styles = [assets.style.path, assets.demo.path]
   const isHere = isLoopback(new URL(config.site.url).hostname)
   const links = [

@@ -1,10 +1,12 @@
+import { asOne } from './beside.ts'
 import type { Config } from './config/config.ts'
+import { type CourierReports, makeCourier } from './courier-parts.ts'
 import { openBell } from './databases.ts'
 import type { Health } from './health.ts'
 import { silentLog } from './log.ts'
 import type { Deliverer } from './mail/courier.ts'
 import { Reachability } from './mail/mailer.ts'
-import { type CourierReports, makeCourier, openMailer } from './mail-parts.ts'
+import { openMailer } from './mail-parts.ts'
 import { Metrics } from './metrics.ts'
 import { checkNode } from './node.ts'
 import { Opened } from './opened.ts'
@@ -45,7 +47,7 @@ export async function wireCourier(
     const events = opened.add(
       openTrail(core.store.audit, overrides, (name) => metrics.countEvent(name)),
     )
-    const mail = new Reachability(opened.add(openMailer(config)))
+    const mail = opened.add(new Reachability(async () => openMailer(config)))
     return {
       core,
       courier: await deliverHere(config, overrides, core, { events, metrics }, opened),
@@ -71,24 +73,4 @@ export async function deliverHere(
   const { log = silentLog } = overrides
   const upkeep = new Upkeep({ ...core, log, keepMs: retentionMs(config) })
   return asOne([courier, makeWebhook(config, overrides, core), upkeep], opened)
-}
-
-/** What is done beside the requests: not all of it has to be told that there is something new. */
-type Work = Pick<Deliverer, 'start' | 'stop'> & Partial<Deliverer>
-
-/** Several works as one, which lets go of what it alone uses. */
-export function asOne(works: readonly (Work | null)[], opened: Opened): Deliverer {
-  const all = works.filter((each) => each !== null)
-  return {
-    start: () => {
-      for (const each of all) each.start()
-    },
-    wake: () => {
-      for (const each of all) each.wake?.()
-    },
-    stop: async () => {
-      await Promise.all(all.map((each) => each.stop()))
-      await opened.close()
-    },
-  }
 }

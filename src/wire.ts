@@ -1,3 +1,4 @@
+import { asOne, firstAnswerMs } from './beside.ts'
 import type { Config, ResponseShape } from './config/config.ts'
 import { CourierThread, type ThreadParts } from './courier-thread.ts'
 import { openBell } from './databases.ts'
@@ -5,12 +6,12 @@ import { Forgot } from './forgot.ts'
 import type { Health } from './health.ts'
 import { silentLog } from './log.ts'
 import type { Deliverer } from './mail/courier.ts'
-import { Mailbox } from './mail/mailbox.ts'
-import { Reachability } from './mail/mailer.ts'
-import { openMailer } from './mail-parts.ts'
+import type { Mailbox } from './mail/mailbox.ts'
+import { type Mailer, Reachability } from './mail/mailer.ts'
 import { Metrics } from './metrics.ts'
 import { checkNode } from './node.ts'
 import { Opened } from './opened.ts'
+import { inspectOwnFiles } from './own-files.ts'
 import {
   type Core,
   joinOthers,
@@ -20,14 +21,12 @@ import {
   openPasswords,
   openTrail,
 } from './parts.ts'
-import { inspectOwnFiles } from './rehearsal.ts'
 import { type Assets, loadAssets } from './respond/assets.ts'
 import { Pages, type Render } from './respond/html.ts'
 import { JsonBodies } from './respond/json.ts'
 import type { Services } from './services.ts'
 import type { Templates } from './templates.ts'
 import type { EventWriter, Trail } from './trail.ts'
-import { asOne, deliverHere } from './wire-courier.ts'
 
 interface ForgotOptions {
   readonly render?: Render
@@ -73,19 +72,20 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
     const notes = await inspectOwnFiles({ config, ...core }, assets)
     for (const note of notes) log.warn({}, note)
     const passwords = opened.add(openPasswords(config, overrides))
-    const mailer = opened.add(openMailer(config))
-    const mail = new Reachability(mailer)
+    const mailbox = await openMailbox(config)
+    const mail = opened.add(new Reachability(() => loadMailer(config)))
     const { metrics = new Metrics() } = overrides
     const { delivery, events } = await wireDelivery(config, overrides, core, { log, metrics })
     const limiter = makeLimiter(config, core)
     const byTemplates: Render = (template, view) => templates.render(template, view)
     const wake = () => delivery.wake()
     const { resets } = store
+    let warning: NodeJS.Timeout | undefined
     const services: Services = { ...core, config, resets, passwords, limiter, log, events, wake }
     return {
       config,
       services,
-      mailbox: mailer instanceof Mailbox ? mailer : null,
+      mailbox,
       health: { config, clock, store, mail, metrics, isDelivering },
       templates,
       assets,
@@ -97,9 +97,10 @@ export async function wire(config: Config, overrides: Overrides = {}): Promise<W
       start: () => {
         delivery.start()
         keyWatch.start()
-        if (isDelivering) void mail.warn(log)
+        if (isDelivering) warning = setTimeout(() => mail.warn(log), firstAnswerMs).unref()
       },
       close: async () => {
+        clearTimeout(warning)
         await events.close()
         await delivery.stop()
         await opened.close()
@@ -139,7 +140,21 @@ async function chooseDeliverer(
   if (!isDelivering && wake !== undefined) return { ...asOne([], opened), wake }
   if (!isDelivering) return callOthers(config, opened)
   if (clock === undefined && users === undefined) return new CourierThread(config, parts)
+  const { deliverHere } = await import('./wire-courier.ts')
   return deliverHere(config, overrides, core, parts, opened)
+}
+
+// What mails need is half of what this package loads. The requests need none of it: their first answer must not wait.
+
+async function loadMailer(config: Config): Promise<Mailer> {
+  const { openMailer } = await import('./mail-parts.ts')
+  return openMailer(config)
+}
+
+async function openMailbox(config: Config): Promise<Mailbox | null> {
+  if (!config.hasMailbox) return null
+  const { Mailbox } = await import('./mail/mailbox.ts')
+  return new Mailbox(config)
 }
 
 /** For a process that delivers nothing: whoever does is called. */

@@ -99,7 +99,6 @@ const rules: Readonly<Record<string, Rule>> = {
   'mail/sendmail': { imports: [...ports], packages: ['nodemailer'] },
   'mail/sender-trial': { imports: [], packages: ['nodemailer'] },
   'mail/smtp': { imports: [...leaves, ...ports], packages: ['nodemailer'] },
-  'mail/mailbox': { imports: [...ports], packages: ['postal-mime'] },
   services: { imports: [...leaves, ...ports, 'locale', 'proof'] },
   // A step knows no template, no server and no driver.
   steps: { imports: [...leaves, ...ports, 'origin', 'proof', 'services', 'locale'] },
@@ -123,6 +122,7 @@ const rules: Readonly<Record<string, Rule>> = {
   samples: {
     imports: [...leaves, ...ports, 'locale', 'mail/message', 'proof', 'services', 'steps'],
   },
+  'own-files': { imports: ['locale', 'rehearsal', 'respond'] },
   rehearsal: {
     imports: [
       'ejected',
@@ -189,16 +189,19 @@ const rules: Readonly<Record<string, Rule>> = {
   forgot: { imports: [...leaves, 'proof', 'respond', 'services', 'steps'] },
   demo: {
     imports: [...leaves, ...ports, 'origin', 'proof', 'templates', 'mail/mailbox'],
-    packages: ['bcryptjs', 'better-sqlite3', 'cookie'],
+    packages: ['bcryptjs', 'better-sqlite3', 'cookie', 'postal-mime'],
   },
   // The only file that knows which implementations there are, and the thread that it starts.
   parts: { imports: ['*'] },
   'mail-parts': { imports: ['*'] },
+  'courier-parts': { imports: ['*'] },
   databases: { imports: ['*'] },
   wire: { imports: ['*'] },
   'wire-courier': { imports: ['*'] },
+  beside: { imports: ['mail/courier', 'opened', 'units'] },
   'courier-thread': {
     imports: [
+      'beside',
       'config/config',
       'events',
       'log',
@@ -206,6 +209,7 @@ const rules: Readonly<Record<string, Rule>> = {
       'mail/delivery',
       'metrics',
       'trail',
+      'units',
     ],
   },
   'courier-worker': {
@@ -333,7 +337,7 @@ it('keeps Fastify at the edge, and every implementation behind wire.ts and parts
   ]) {
     const [only, ...others] = users(implementation)
     expect([implementation, others]).toEqual([implementation, []])
-    expect(['databases', 'mail-parts', 'parts', 'wire']).toContain(only)
+    expect(['courier-parts', 'databases', 'mail-parts', 'parts', 'wire']).toContain(only)
   }
 })
 

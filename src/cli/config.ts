@@ -47,7 +47,7 @@ schema  prints its JSON Schema: an editor that is given it completes and checks 
       if (values.json === true) printJson(keys.map(toJson))
       else print(show(keys))
     } else if (what === 'example') print(documentConfig(path))
-    else if (what === 'schema') printJson(configSchema)
+    else if (what === 'schema') printJson(configSchema())
     else throw new UsageError('config: say "config print", "config example" or "config schema"')
     return 0
   },

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { setFlagsFromString } from 'node:v8'
 import { checkNode } from '../node.ts'
+import { keepCompiled } from './compile-cache.ts'
 
 // Whoever reads the output may have seen enough of it: what is being done is done all the same.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -9,8 +9,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 
 try {
   checkNode()
-  // V8 would rather take memory than tidy up. Told otherwise it needs 50 MB less, for about as many pages a second.
-  setFlagsFromString('--optimize-for-size')
+  keepCompiled()
   // Only now: what it imports may not even load on an older Node.
   const { run } = await import('./run.ts')
   const code = await run(process.argv.slice(2))

@@ -5,6 +5,7 @@ import { demoAccounts, demoPassword } from '../demo/accounts.ts'
 import { isProcess, leave, processCount, processParts } from '../processes.ts'
 import { serve, serveProcesses } from '../serve.ts'
 import { type Command, configOption, parse } from './command.ts'
+import { saveMemory } from './memory.ts'
 
 const options = { ...configOption, 'no-courier': { type: 'boolean' } } as const
 
@@ -28,10 +29,12 @@ With --no-courier it delivers no mails: "forgot-password courier" does, in a pro
     const count = processCount(config)
     if (isProcess()) {
       await serve(config, processParts()).catch(leave)
+      void saveMemory()
       return
     }
     if (count > 1) await serveProcesses(config, count, { isDelivering })
     else await serve(config, { isDelivering })
+    void saveMemory()
     process.stdout.write(config.users === null ? demoGreeting(config) : greeting(config))
   },
 }

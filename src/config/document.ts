@@ -20,7 +20,7 @@ export function documentConfig(schemaPath: string, set: Values | null = null): s
     set === null
       ? 'Every key, with its default: what you do not set stays as it is here.'
       : 'What is set here, and in comments every other key with its default: take away the # to set it.'
-  const sections = Object.entries(configSchema.properties ?? {}).map(([key, node]) =>
+  const sections = Object.entries(configSchema().properties ?? {}).map(([key, node]) =>
     section(key, node, { indent: '', set }),
   )
   return `# yaml-language-server: $schema=${schemaPath}

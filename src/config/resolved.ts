@@ -18,7 +18,7 @@ export interface ResolvedKey {
  * @param isWhole Whether keys that nobody has set are among them, with their defaults.
  */
 export function resolvedKeys(traced: TracedConfig, isWhole: boolean): ResolvedKey[] {
-  return keysIn(configSchema, [], traced).filter(({ from }) => isWhole || from !== unset)
+  return keysIn(configSchema(), [], traced).filter(({ from }) => isWhole || from !== unset)
 }
 
 const unset = 'default'

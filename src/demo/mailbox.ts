@@ -1,5 +1,6 @@
+import PostalMime from 'postal-mime'
 import { Action, field, HtmlResponse, type Request, type Response } from '../action.ts'
-import { type Mailbox, parseMail } from '../mail/mailbox.ts'
+import type { Mailbox } from '../mail/mailbox.ts'
 import { isAtThisMachine } from '../origin.ts'
 import type { Templates } from '../templates.ts'
 
@@ -28,7 +29,7 @@ export class MailboxPages extends Action {
     if (name === '') return this.#list()
     const source = await this.#mailbox.read(name)
     if (source === null) return new HtmlResponse('There is no such mail', 404)
-    const mail = await parseMail(source)
+    const mail = await PostalMime.parse(source)
     const part = field(request, 'part')
     if (part === 'html') return htmlPart(mail.html ?? '')
     const view = {
@@ -47,7 +48,7 @@ export class MailboxPages extends Action {
     const names = (await this.#mailbox.list()).slice(0, 50)
     const mails = await Promise.all(
       names.map(async (name) => {
-        const mail = await parseMail((await this.#mailbox.read(name)) ?? '')
+        const mail = await PostalMime.parse((await this.#mailbox.read(name)) ?? '')
         return {
           name,
           subject: mail.subject ?? '',

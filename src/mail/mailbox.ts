@@ -1,7 +1,6 @@
 import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import PostalMime, { type Email } from 'postal-mime'
-import type { Smtp } from '../config/config.ts'
+import type { Config, Smtp } from '../config/config.ts'
 import { toMail } from './envelope.ts'
 import { type Mailer, MailFailure, type Message } from './mailer.ts'
 
@@ -11,9 +10,9 @@ export class Mailbox implements Mailer {
   /** The folder of the `.eml` files. */
   readonly folder: string
 
-  constructor(smtp: Smtp, folder: string) {
+  constructor({ smtp, dataDir }: Pick<Config, 'smtp' | 'dataDir'>) {
     this.#smtp = smtp
-    this.folder = folder
+    this.folder = join(dataDir, 'mailbox')
   }
 
   isReady(): boolean {
@@ -52,9 +51,4 @@ export class Mailbox implements Mailer {
     if (!/^[\w-]+\.eml$/.test(name)) return null
     return readFile(join(this.folder, name), 'utf8').catch(() => null)
   }
-}
-
-/** The headers and parts of a mail's source. */
-export function parseMail(source: string): Promise<Email> {
-  return PostalMime.parse(source)
 }

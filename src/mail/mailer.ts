@@ -66,12 +66,14 @@ const signInEveryMs = 300_000
 
 /** Whether mails can be handed over, asked of the mail server every ten seconds at most. */
 export class Reachability {
-  readonly #mailer: Mailer
+  readonly #open: () => Promise<Mailer>
+  #mailer: Promise<Mailer> | null = null
   #askAt = 0
   #answer: Promise<MailFailure | null> = Promise.resolve(null)
 
-  constructor(mailer: Mailer) {
-    this.#mailer = mailer
+  /** @param open Opens what is asked, which is loaded only then: a start is felt. */
+  constructor(open: () => Promise<Mailer>) {
+    this.#open = open
   }
 
   /** Tells the owner when it is down: requests are taken all the same, and their mails wait. */
@@ -85,14 +87,24 @@ export class Reachability {
     const now = performance.now()
     if (now >= this.#askAt) {
       this.#askAt = now + checkEveryMs
-      this.#answer = this.#mailer.check().then(
-        () => null,
-        (failure: MailFailure) => {
-          if (failure.kind === 'sign-in') this.#askAt = now + signInEveryMs
-          return failure
-        },
-      )
+      this.#mailer ??= this.#open()
+      this.#answer = this.#mailer
+        .then((mailer) => mailer.check())
+        .then(
+          () => null,
+          (failure: MailFailure) => {
+            if (failure.kind === 'sign-in') this.#askAt = now + signInEveryMs
+            return failure
+          },
+        )
     }
     return this.#answer
+  }
+
+  async close(): Promise<void> {
+    await this.#mailer?.then(
+      (mailer) => mailer.close(),
+      () => {},
+    )
   }
 }

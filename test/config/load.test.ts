@@ -440,7 +440,7 @@ describe('config.yaml', () => {
         walk(inner, `${path}${key}.`)
       }
     }
-    walk(configSchema as Record<string, unknown>, '')
+    walk(configSchema() as Record<string, unknown>, '')
     expect(silent).toEqual([])
   })
 })

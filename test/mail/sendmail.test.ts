@@ -1,9 +1,9 @@
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import PostalMime from 'postal-mime'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { loadConfig } from '../../src/config/load.ts'
-import { parseMail } from '../../src/mail/mailbox.ts'
 import { MailFailure, type Message } from '../../src/mail/mailer.ts'
 import { Sendmail } from '../../src/mail/sendmail.ts'
 import { eventually } from '../support/wait.ts'
@@ -60,7 +60,7 @@ describe('a program that takes mails', () => {
     const source = readFileSync(file('mail'), 'latin1')
     expect(source).not.toContain('\r')
     expect(source).toMatch(/\n\n[\s\S]*\nfirst\n\.\n\.\.\n\.last\n/)
-    const mail = await parseMail(source.replaceAll('\n', '\r\n'))
+    const mail = await PostalMime.parse(source.replaceAll('\n', '\r\n'))
     expect(mail).toMatchObject({
       subject: 'Ünïcode ✓',
       messageId: '<one@site.example>',

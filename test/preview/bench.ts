@@ -29,7 +29,7 @@ export class Bench {
     const load: PreviewParts['load'] = (onFiles) =>
       loadConfig(configFile, { env: {}, isPreview: true, onFiles })
     const parts = { load, configFile, hasMailbox: false, links: [] }
-    bench.#server = createPreviewServer(
+    bench.#server = await createPreviewServer(
       load(() => {}),
       parts,
     )
