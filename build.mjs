@@ -2,7 +2,16 @@
 // configuration with its schema. Names of assets are hashed when the server starts, since the accent
 // colour and the site's own style sheet are part of them.
 import { execFileSync } from 'node:child_process'
-import { chmodSync, cpSync, existsSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  cpSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const root = fileURLToPath(new URL('.', import.meta.url))
@@ -26,3 +35,21 @@ writeFileSync(
   node('dist/cli/main.js', 'config', 'example', '--schema', './config.schema.json'),
 )
 writeFileSync(`${root}dist/config.schema.json`, node('dist/cli/main.js', 'config', 'schema'))
+dropTypes()
+
+/** A site's compiler reads the types of what the package exports, and what those are written in terms of. */
+function dropTypes() {
+  const needed = new Set()
+  const need = (file) => {
+    if (needed.has(file) || !existsSync(file)) return
+    needed.add(file)
+    for (const [, target] of readFileSync(file, 'utf8').matchAll(/['"](\.[^'"]+)\.[jt]s['"]/g)) {
+      need(join(dirname(file), `${target}.d.ts`))
+    }
+  }
+  need(join(root, 'dist/index.d.ts'))
+  for (const name of readdirSync(`${root}dist`, { recursive: true })) {
+    const file = join(root, 'dist', name)
+    if (file.endsWith('.d.ts') && !needed.has(file)) rmSync(file)
+  }
+}
