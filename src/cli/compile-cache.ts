@@ -10,7 +10,8 @@ import { isAbsolute, join } from 'node:path'
  */
 export function keepCompiled(): void {
   const base = cacheFolder()
-  if (base === null) return
+  // Whoever has told Node of a folder has chosen.
+  if (base === null || process.env['NODE_COMPILE_CACHE'] !== undefined) return
   const folder = join(base, 'fastify-forgot-password')
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })

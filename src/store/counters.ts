@@ -65,11 +65,23 @@ export class SqlCounters implements Counters {
     return waitMs
   }
 
-  /** Deletes what nobody is counted by any more. */
-  async prune(now: number): Promise<void> {
-    await this.#engine.write((database) =>
-      database.deleteFrom(this.#table).where('expire', '<', now).execute(),
+  /** Deletes up to `count` of those that nobody is counted by any more: how many there were. */
+  async prune(now: number, count: number): Promise<number> {
+    const old = await this.#engine.run((database) =>
+      database
+        .selectFrom(this.#table)
+        .select('key')
+        .where('expire', '<', now)
+        .orderBy('expire')
+        .limit(count)
+        .execute(),
     )
+    const keys = old.map(({ key }) => key)
+    if (keys.length === 0) return 0
+    await this.#engine.write((database) =>
+      database.deleteFrom(this.#table).where('key', 'in', keys).where('expire', '<', now).execute(),
+    )
+    return keys.length
   }
 
   readonly #add = new Statement(

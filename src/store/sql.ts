@@ -83,8 +83,8 @@ export class SqlStore implements Store {
       await this.#deleteOld(reset, 'expires_at', before, count),
       await this.#deleteOld(job, 'ended_at', before, count),
       await this.#deleteOld(audit, 'at', now - auditMs, count),
+      await this.counters.prune(now, count),
     ]
-    await this.counters.prune(now)
     const mayBeMore = deleted.includes(count)
     // Deleted rows live on in the log of writes until that is emptied.
     if (!mayBeMore) await this.#engine.run((database) => this.#engine.dialect.forget(database))
