@@ -18,6 +18,7 @@ export interface Request<T extends object = object> {
   readonly type?: new () => T
 }
 
+/** By their names in small letters; a list is a header that is sent more than once. */
 export type Headers = Record<string, string | string[]>
 
 /** What an action answers, whatever the server. */
@@ -33,12 +34,14 @@ export class Response {
   }
 }
 
+/** A page. */
 export class HtmlResponse extends Response {
   constructor(body: string | Uint8Array = '', statusCode = 200, headers: Headers = {}) {
     super(body, statusCode, { 'content-type': 'text/html; charset=utf-8', ...headers })
   }
 }
 
+/** Data for a program. */
 export class JsonResponse extends Response {
   constructor(data: object, statusCode = 200, headers: Headers = {}) {
     super(JSON.stringify(data), statusCode, {
@@ -48,7 +51,18 @@ export class JsonResponse extends Response {
   }
 }
 
-/** A thing a visitor can do at one address: the request's format names the method that answers. */
+/**
+ * A thing a visitor can do at one address: the request's format names the method that answers.
+ *
+ * ```ts
+ * import { Action, HtmlResponse, JsonResponse, type Response } from 'fastify-forgot-password'
+ *
+ * export class Greet extends Action {
+ *   html = async (): Promise<Response> => new HtmlResponse('<h1>Hello</h1>')
+ *   json = async (): Promise<Response> => new JsonResponse({ hello: true })
+ * }
+ * ```
+ */
 export abstract class Action<T extends object = object> {
   abstract html(request: Request<T>): Promise<Response>
 }

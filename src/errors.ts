@@ -22,6 +22,17 @@ export type ForgotErrorCode =
 /**
  * What an installation can cause. The message names the place, the rule and the remedy, and never a
  * secret, a token or a person's address. What a visitor can cause is a value with a `Reason` instead.
+ *
+ * ```ts
+ * import { ForgotError, loadConfig } from 'fastify-forgot-password'
+ *
+ * try {
+ *   loadConfig('./config.yaml')
+ * } catch (error) {
+ *   if (!(error instanceof ForgotError)) throw error
+ *   for (const problem of error.problems) console.error(`${error.code} ${problem}`)
+ * }
+ * ```
  */
 export class ForgotError extends Error {
   readonly code: ForgotErrorCode

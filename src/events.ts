@@ -14,6 +14,7 @@ export const eventNames = [
   'revoked',
 ] as const
 
+/** The name of something that can happen to a recovery. */
 export type EventName = (typeof eventNames)[number]
 
 /** Something that happened: no address, no secret, and no more of the client than its network. */

@@ -45,6 +45,23 @@ export interface ForgotPasswordOptions {
 
 const viewName = 'forgotPasswordView'
 
+/**
+ * The plugin: account recovery inside a Fastify site, at the paths that its configuration names.
+ *
+ * ```ts
+ * import { fastify } from 'fastify'
+ * import { forgotPassword } from 'fastify-forgot-password'
+ *
+ * const app = fastify()
+ * await app.register(forgotPassword, {
+ *   config: './config.yaml',
+ *   hooks: { onChanged: ({ userId }) => console.log(`${userId} has a new password`) },
+ * })
+ * await app.listen({ port: 3000 })
+ * ```
+ *
+ * @throws {ForgotError} when the configuration, or what it names, cannot be used.
+ */
 const forgotPassword: FastifyPluginAsync<ForgotPasswordOptions> = async (app, options) => {
   if (app.prefix !== '') {
     const message = `register without the prefix ${app.prefix}: the paths are those of routes in the configuration`

@@ -15,13 +15,13 @@ import { readVisit, type Visit } from './steps/visit.ts'
 import type { User } from './user.ts'
 
 /** What answers in each format. */
-export interface Responders {
+interface Responders {
   readonly html: Responder
   readonly json: Responder
 }
 
 /** Turns what a step decided into an answer of one format. */
-export interface Responder {
+interface Responder {
   respond(outcome: Outcome, visit: Visit): Promise<Response>
 }
 
@@ -34,13 +34,7 @@ const passing: ReadonlySet<ForgotErrorCode> = new Set([
 // What a store or a worker that is held up for a moment needs to be free again.
 const retryAfterMs = 5000
 
-/**
- * Account recovery as one action: the request's data picks the form, sent, reset, done or error step.
- *
- * ```ts
- * const response = await new Forgot(services, { html: pages }).html(request)
- * ```
- */
+/** Account recovery as one action: the request's data picks the form, sent, reset, done or error step. */
 export class Forgot<T extends User = User> extends Action<T> {
   readonly #services: Services
   readonly #responders: Responders

@@ -4,7 +4,7 @@ import type { Route } from './config/config.ts'
 type Fields = Readonly<Record<string, unknown>>
 
 /** What is read of a server's request; Fastify's fits it as it is. */
-export interface Incoming {
+interface Incoming {
   readonly method: string
   readonly headers: Readonly<Record<string, string | string[] | undefined>>
   readonly query: unknown

@@ -21,7 +21,12 @@ const started = new Map<string | ConfigInput, Promise<Started>>()
  * one without arguments and calls the method that is named like the request's format.
  *
  * ```ts
- * const { body, headers, statusCode } = await new Forgot().html(request)
+ * import { Forgot, type Request } from 'fastify-forgot-password'
+ *
+ * export async function answer(request: Request): Promise<void> {
+ *   const { body, headers, statusCode } = await new Forgot('./config.yaml').html(request)
+ *   console.log(statusCode, headers, body)
+ * }
  * ```
  */
 export class Forgot<T extends User = User> extends Action<T> {

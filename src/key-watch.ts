@@ -5,7 +5,7 @@ import type { KeyRing } from './proof/secret.ts'
 import type { KeyMarks } from './store/store.ts'
 import type { Milliseconds } from './units.ts'
 
-export interface KeyWatchParts {
+interface KeyWatchParts {
   readonly keys: KeyRing
   readonly marks: KeyMarks
   readonly clock: Clock

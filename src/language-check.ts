@@ -11,7 +11,7 @@ import { mailKinds } from './mail/message.ts'
 import { Proofreader } from './proofread.ts'
 import { readText, TextError } from './text.ts'
 
-export interface CheckOptions {
+interface CheckOptions {
   /** The languages to be looked at; default: all, but pages and mails of those on offer alone. */
   readonly tags?: readonly string[]
   /** Whether a site's own languages have to be complete as well; default: they need not. */

@@ -1,7 +1,17 @@
 import type { Render } from './respond/html.ts'
 import type { View } from './respond/view.ts'
 
-/** A page of the site's own around a fragment; what it needs of it is given. */
+/**
+ * A page of the site's own around a fragment; what it needs of it is given.
+ *
+ * ```ts
+ * import type { Layout } from 'fastify-forgot-password'
+ *
+ * const layout: Layout = ({ body, dir, lang, title }) =>
+ *   `<!doctype html><html lang="${lang}" dir="${dir}"><title>${title}</title>${body}</html>`
+ * export default layout
+ * ```
+ */
 export type Layout = (page: Fragment) => Promise<string> | string
 
 /** What a step shows, without a page around it. */

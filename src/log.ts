@@ -36,7 +36,7 @@ export function scrub(text: string): string {
 }
 
 /** An error as it may be logged. */
-export interface LoggedError {
+interface LoggedError {
   readonly [detail: string]: unknown
   readonly type: string
   readonly message: string

@@ -75,7 +75,7 @@ class SharedMetrics extends Metrics {
   }
 }
 
-export interface ProcessesParts {
+interface ProcessesParts {
   readonly log: Log
   readonly metrics: Metrics
   /** One of them has queued a mail. */

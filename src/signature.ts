@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto'
 import type { Milliseconds } from './units.ts'
 
 /** What is posted, and what its receiver can know it again by. */
-export interface Signable {
+interface Signable {
   /** The same in every try. */
   readonly id: string
   /** When this try is made. */

@@ -22,7 +22,7 @@ const strict = { autoFilter: true, filterFunction: defined, varName: 'it' } as c
 
 const frontMatter = /^---\r?\n(.*?)\r?\n---\r?\n/s
 
-export interface TemplatesOptions {
+interface TemplatesOptions {
   readonly debug?: boolean
   readonly isWhole?: boolean
   readonly made?: ReadonlyMap<string, string>

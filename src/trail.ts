@@ -3,7 +3,16 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { type EventName, type Events, eventNames, type RecoveryEvent } from './events.ts'
 import { describeError, type Log } from './log.ts'
 
-/** Every event is published here, for monitoring that needs no hook (`node:diagnostics_channel`). */
+/**
+ * Every event is published here, for monitoring that needs no hook (`node:diagnostics_channel`).
+ *
+ * ```ts
+ * import { subscribe } from 'node:diagnostics_channel'
+ * import { eventChannel, type RecoveryEvent } from 'fastify-forgot-password'
+ *
+ * subscribe(eventChannel, (event) => console.log((event as RecoveryEvent).name))
+ * ```
+ */
 export const eventChannel = 'fastify-forgot-password'
 
 type HookName<Name extends string> = Name extends `${infer First}_${infer Rest}`

@@ -5,7 +5,7 @@ import { signedHeaders } from './signature.ts'
 import type { Audit, TrailEvent } from './store/store.ts'
 import type { Milliseconds } from './units.ts'
 
-export interface WebhookParts {
+interface WebhookParts {
   readonly url: string
   readonly secret: string
   readonly audit: Audit

@@ -371,3 +371,23 @@ it('keeps files short enough to be read at once', () => {
   )
   expect(long).toEqual([])
 })
+
+it('exports nothing that no other file names', () => {
+  const texts = new Map(
+    files.map((file) => [file, readFileSync(join('src', `${file}.ts`), 'utf8')]),
+  )
+  const tests = readdirSync('test', { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readFileSync(join('test', file), 'utf8'))
+  const exported =
+    /^export (?:async |abstract )?(?:const|let|function|class|type|interface) (\w+)/gm
+  const dead = [...texts].flatMap(([file, text]) => {
+    const others = [...texts].filter(([other]) => other !== file).map(([, each]) => each)
+    return [...text.matchAll(exported)].flatMap(([, name = '']) => {
+      const named = new RegExp(`\\b${name}\\b`)
+      return [...others, ...tests].some((each) => named.test(each)) ? [] : [`${file} ${name}`]
+    })
+  })
+  // What a configuration in code is written in.
+  expect(dead.filter((each) => !each.startsWith('config/config '))).toEqual([])
+})

@@ -6,7 +6,7 @@ import { type Finding, showFinding } from '../locale/finding.ts'
 import { nearest } from '../nearest.ts'
 import { UsageError } from './command.ts'
 
-export interface Checked {
+interface Checked {
   /** The tags of the languages that were looked at. */
   readonly languages: readonly string[]
   readonly faults: number

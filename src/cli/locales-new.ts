@@ -16,7 +16,7 @@ import { UsageError } from './command.ts'
 import { writeAll } from './locales-write.ts'
 
 /** Where a site's own languages are, or would be. */
-export interface SiteFolders {
+interface SiteFolders {
   readonly config: Config
   readonly locales: string
   readonly templates: string

@@ -3,7 +3,7 @@ import { mailKinds } from '../mail/message.ts'
 import { table } from './table.ts'
 
 /** How far a language is, in one place. */
-export interface LanguageStats {
+interface LanguageStats {
   readonly tag: string
   /** In English. */
   readonly name: string

@@ -18,7 +18,7 @@ export interface UserTableInput {
 }
 
 /** What fields must hold: these very values, and never an operator. */
-export type FieldValues = Record<string, string | number | boolean | null>
+type FieldValues = Record<string, string | number | boolean | null>
 
 /** The same of accounts in MongoDB: a collection, its fields, and what some of them must hold. */
 export interface UserCollectionInput extends Omit<UserTableInput, 'where'> {

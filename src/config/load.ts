@@ -30,6 +30,13 @@ export interface LoadOptions {
  * @param from A YAML file; or the values themselves; or nothing, for `./config.yaml` where there is
  *   one and else the built-in demo. Relative paths are relative to the file, else to the working folder.
  * @throws {ForgotError} `ERR_FORGOT_CONFIG` with every problem at once, each `file:line:column key: rule`.
+ *
+ * ```ts
+ * import { loadConfig } from 'fastify-forgot-password'
+ *
+ * const { route, site } = loadConfig('./config.yaml')
+ * console.log(`${site.url}${route}`)
+ * ```
  */
 export function loadConfig(
   from: string | ConfigInput | undefined,

@@ -42,7 +42,7 @@ export class Problems {
 }
 
 /** `smtp.from.email`, `routes["/user/forgot"]`: a path as a person would write it. */
-export function showPath(path: Path): string {
+function showPath(path: Path): string {
   return path
     .map((key, index) => {
       if (typeof key === 'number') return `[${key}]`

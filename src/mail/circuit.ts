@@ -4,7 +4,7 @@ import { type Mailer, MailFailure, type Message } from './mailer.ts'
 
 const longestWaitMs = 30_000
 
-export interface CircuitOptions {
+interface CircuitOptions {
   /** What the owner calls the server, for the log. */
   readonly server: string
   /** Before the first question whether it is back; the later ones come less and less often. */

@@ -14,7 +14,7 @@ export interface Deliverer {
   stop(): Promise<void>
 }
 
-export interface CourierParts extends Omit<DeliveryParts, 'slots'> {
+interface CourierParts extends Omit<DeliveryParts, 'slots'> {
   /** How many mails may be handed over at a time. */
   readonly connections: number
 }

@@ -9,7 +9,7 @@ import type { Pace } from './pace.ts'
 import type { Slots } from './slots.ts'
 
 /** Why nobody is mailed for a job. */
-export type DropReason = 'no-account' | 'ended' | 'unchanged'
+type DropReason = 'no-account' | 'ended' | 'unchanged'
 
 /** A mail that is owed, not yet made: those that wait for their turn take no room; or why none is. */
 export type Draft = { readonly compose: () => Message } | { readonly dropped: DropReason }

@@ -1,7 +1,7 @@
 import type { Config } from '../config/config.ts'
 
 /** What can stand in a mailed link; each is letters, digits, `-` and `_` alone. */
-export interface LinkValues {
+interface LinkValues {
   readonly token: string
   readonly reference: string
   /** The account's address, for a page that needs it, in a form that nobody else can read; made if it is needed. */

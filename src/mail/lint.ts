@@ -4,7 +4,7 @@ import { wordsIn } from '../locale/leftovers.ts'
 import { typographyFaults } from '../locale/wording.ts'
 import { elementsOf, type MailPart, mailParts, type Segment } from './source.ts'
 
-export interface MailSource {
+interface MailSource {
   readonly file: string
   /** What the file holds. */
   readonly source: string

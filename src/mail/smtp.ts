@@ -140,7 +140,7 @@ interface SmtpError extends Error {
  *
  * @param secrets What must not be told; default: nothing was.
  */
-export function toFailure(error: unknown, secrets: readonly string[] = []): MailFailure {
+function toFailure(error: unknown, secrets: readonly string[] = []): MailFailure {
   if (error instanceof MailFailure) return error
   const { code, responseCode, message } = error as SmtpError
   const status = [code, responseCode].filter((part) => part !== undefined).join(' ')

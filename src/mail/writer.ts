@@ -20,7 +20,7 @@ import { mailedLink } from './link.ts'
 import { MailFailure } from './mailer.ts'
 import { compose, type MailData, type MailKind, mailLanguage } from './message.ts'
 
-export interface WriterParts {
+interface WriterParts {
   readonly config: Config
   readonly clock: Clock
   readonly keys: KeyRing

@@ -65,7 +65,7 @@ interface Waiting {
 }
 
 /** A few workers that start when they are first needed, and a queue that ends somewhere. */
-export class WorkerPool {
+class WorkerPool {
   readonly #size = Math.min(mostWorkers, availableParallelism())
   readonly #idle: Worker[] = []
   readonly #busy = new Map<Worker, Waiting>()

@@ -13,7 +13,7 @@ export interface TextPlace {
 }
 
 /** Finds a text by its key; `null` when there is no such text at all. */
-export type FindText = (key: string) => TextPlace | null
+type FindText = (key: string) => TextPlace | null
 
 // Plane 15 is for private use: no text has these, not even one with an icon font (Unicode 16.0 §23.5).
 const [opening, between, closing] = ['\u{FFF00}', '\u{FFF01}', '\u{FFF02}']

@@ -20,7 +20,7 @@ export interface PreviewParts {
 }
 
 /** What can be shown now, or why nothing can. */
-export type Scene = { readonly stage: Stage } | { readonly faults: readonly string[] }
+type Scene = { readonly stage: Stage } | { readonly faults: readonly string[] }
 
 /** Keeps what is shown in step with its files, and tells whoever listens. */
 export class Preview {

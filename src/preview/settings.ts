@@ -3,7 +3,7 @@ import type { Sample } from '../samples.ts'
 import type { Choice } from './choice.ts'
 
 /** A configuration with other things switched on, and why when nobody asked for that. */
-export interface Switched {
+interface Switched {
   readonly config: Config
   /** `null` when the configuration is the owner's own, or was chosen. */
   readonly note: string | null

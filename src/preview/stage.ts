@@ -16,7 +16,7 @@ import { switchSettings } from './settings.ts'
 import { originOf, pseudoTemplates, shownPath, Texts } from './texts.ts'
 
 /** A text of a page, and where it stands. */
-export interface UsedText {
+interface UsedText {
   readonly key: string
   readonly found: TextPlace | null
 }

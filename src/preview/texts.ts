@@ -17,7 +17,7 @@ const sourceTag = 'en'
  *
  * @param locales The languages there are.
  */
-export function pseudoLocales(locales: Locales): readonly Locale[] {
+function pseudoLocales(locales: Locales): readonly Locale[] {
   const english = locales.exact(sourceTag)?.chain.get(sourceTag) ?? new Map()
   return pseudoTags.map((tag) => new Locale(tag, [tag], () => pseudoMessages(english, tag)))
 }

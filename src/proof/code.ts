@@ -5,7 +5,7 @@ import { equal, type KeyRing } from './secret.ts'
 const longestTyped = 64
 
 /** What a code is derived from: never stored, so that a stolen database holds none. */
-export interface CodeSource {
+interface CodeSource {
   /** The row it belongs to. */
   readonly id: string
   /** The row's link hash: it tells which secret the row was made with. */

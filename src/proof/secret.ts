@@ -11,7 +11,7 @@ import {
 } from 'node:crypto'
 
 /** What a derived value is for: no value made for one purpose is accepted for another. */
-export type Purpose =
+type Purpose =
   | 'link'
   | 'code'
   | 'subject'
@@ -23,7 +23,7 @@ export type Purpose =
   | 'mark'
   | 'seal'
 /** What a sealed text is for. */
-export type SealPurpose = 'flow' | 'recipient' | 'email'
+type SealPurpose = 'flow' | 'recipient' | 'email'
 
 /** At least one, the newest first. */
 type NonEmpty<T> = readonly [T, ...T[]]

@@ -11,7 +11,7 @@ type Shown = Exclude<Outcome, Redirect>
 /** What a program can be told of a success, by the names that `response` in a configuration may use. */
 type Values = Readonly<Record<string, string | number | boolean>>
 
-export interface JsonBodiesParts {
+interface JsonBodiesParts {
   readonly services: Pick<Services, 'config' | 'clock'>
   /** The body of a success, where the site has names of its own; else `null`. */
   readonly shape: ResponseShape | null

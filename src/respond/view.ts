@@ -4,7 +4,7 @@ import { bcryptBytes } from '../password/passwords.ts'
 import type { ErrorPage, Problem } from '../steps/outcome.ts'
 
 /** One language on offer, as a link to this same page in it. */
-export interface LanguageLink {
+interface LanguageLink {
   readonly tag: string
   readonly name: string
   readonly direction: string
@@ -35,7 +35,7 @@ export interface View {
 }
 
 /** A problem as the summary and the field show it, in the same words. */
-export interface ShownProblem {
+interface ShownProblem {
   readonly field: string
   readonly text: string
 }

@@ -13,7 +13,7 @@ import { loadDriver, mostConnections, patienceMs, remedyFor } from './driver.ts'
 import { Engine, unusable } from './engine.ts'
 import { prepared } from './mysql-pool.ts'
 
-export interface Mysql<Tables> {
+interface Mysql<Tables> {
   readonly engine: Engine<Tables>
   readonly pool: MysqlPool
 }

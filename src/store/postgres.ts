@@ -4,7 +4,7 @@ import { type Dialect, type Place, plainColumn } from './dialect.ts'
 import { loadDriver, mostConnections, patienceMs, remedyFor } from './driver.ts'
 import { Engine, unusable } from './engine.ts'
 
-export interface Postgres<Tables> {
+interface Postgres<Tables> {
   readonly engine: Engine<Tables>
   readonly pool: Pool
 }

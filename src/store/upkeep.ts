@@ -4,7 +4,7 @@ import { describeError, type Log } from '../log.ts'
 import type { Milliseconds } from '../units.ts'
 import type { Store } from './store.ts'
 
-export interface UpkeepParts {
+interface UpkeepParts {
   readonly store: Store
   readonly clock: Clock
   readonly log: Log

@@ -1,5 +1,5 @@
 /** The types of the driver that an identifier may have, besides text and number. */
-export type IdTypes = Pick<typeof import('mongodb'), 'Binary' | 'Long' | 'ObjectId' | 'UUID'>
+type IdTypes = Pick<typeof import('mongodb'), 'Binary' | 'Long' | 'ObjectId' | 'UUID'>
 
 /**
  * An identifier as text, or `null` where it is of no type that text can stand for. Numbers beyond 2^53 come

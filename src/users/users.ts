@@ -1,6 +1,25 @@
 import type { User } from '../user.ts'
 
-/** The site's accounts, as far as a recovery touches them. */
+/**
+ * The site's accounts, as far as a recovery touches them.
+ *
+ * ```ts
+ * import type { User, Users } from 'fastify-forgot-password'
+ *
+ * const accounts = new Map<string, User & { hash: string }>()
+ * const users: Users = {
+ *   findByEmail: async (email) => [...accounts.values()].find((each) => each.email === email) ?? null,
+ *   findById: async (id) => accounts.get(id) ?? null,
+ *   setPassword: async ({ id, version }, hash) => {
+ *     const account = accounts.get(id)
+ *     if (account === undefined || account.version !== version) return false
+ *     accounts.set(id, { ...account, hash, version: hash })
+ *     return true
+ *   },
+ * }
+ * export default users
+ * ```
+ */
 export interface Users {
   /**
    * The account an address belongs to, or `null`: the one that spells it exactly so, else the only one

@@ -189,9 +189,11 @@ export async function compile(code: readonly string[]): Promise<void> {
     }),
   )
   const compiler = resolve('node_modules/typescript/bin/tsc')
-  await promisify(execFile)(process.execPath, [compiler, '-p', folder]).finally(() =>
-    rmSync(folder, { recursive: true }),
-  )
+  await promisify(execFile)(process.execPath, [compiler, '-p', folder])
+    .catch(({ stdout }: { stdout: string }) => {
+      throw new Error(stdout)
+    })
+    .finally(() => rmSync(folder, { recursive: true }))
 }
 
 /** Whether what is shown of another program's file is whole, as far as that can be told without the program. */
