@@ -9,7 +9,7 @@ import {
   UsageError,
 } from './command.ts'
 import { atDesk } from './desk.ts'
-import { table } from './table.ts'
+import { shownId, table } from './table.ts'
 
 const options = { ...configOption, ...jsonOption, count: { type: 'string' } } as const
 const mostListed = 100
@@ -49,7 +49,7 @@ function show(events: readonly TrailEvent[]): string {
     event.name,
     event.reason,
     event.client,
-    event.resetId?.slice(0, 8) ?? '',
+    shownId(event.resetId ?? ''),
   ])
   return table(['at', 'event', 'why', 'network', 'recovery'], rows)
 }

@@ -2,7 +2,7 @@ import { domainOf } from '../address.ts'
 import { showReference } from '../proof/reference.ts'
 import type { KeyRing } from '../proof/secret.ts'
 import type { QueuedMail } from '../store/mail.ts'
-import { table } from './table.ts'
+import { shownId, table } from './table.ts'
 
 /** One line for each mail. */
 export function mailTable(mails: readonly QueuedMail[], now: number): string {
@@ -15,7 +15,7 @@ export function mailTable(mails: readonly QueuedMail[], now: number): string {
     String(mail.attempts),
     span(now - mail.createdAt),
     next(mail, now),
-    mail.id.slice(0, 8),
+    shownId(mail.id),
     mail.lastError ?? '',
   ])
   return table(head, rows)

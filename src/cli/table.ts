@@ -1,3 +1,8 @@
+/** As much of a row's identifier as tells it from others: when it was made, and some of what is random. */
+export function shownId(id: string): string {
+  return id.slice(0, 12)
+}
+
 /** Rows under a head, each column as wide as its widest cell. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const all = [head, ...rows]

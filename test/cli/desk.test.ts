@@ -37,7 +37,7 @@ it('link issue prints a link that works, link revoke ends it, and audit tells of
   expect((await site.visitor().get(json.link)).status).not.toBe(303)
   const audit = await run('audit', alice.email)
   expect(audit.out).toMatch(
-    /^at +event +why +network +recovery\n\S+Z +revoked +support +[\w-]{8}\n/,
+    /^at +event +why +network +recovery\n\S+Z +revoked +support +[\w-]{12}\n/,
   )
   expect(JSON.parse((await run('audit', alice.email, '--count', '1', '--json')).out)).toMatchObject(
     [{ event: 'revoked', reason: 'support', userId: '1' }],
