@@ -1,26 +1,16 @@
-import formbody from '@fastify/formbody'
 import view from '@fastify/view'
-import type {
-  FastifyError,
-  FastifyInstance,
-  FastifyPluginAsync,
-  FastifyReply,
-  FastifyRequest,
-} from 'fastify'
-import type { JsonAction, Request } from './action.ts'
-import { checkQuery, parseForm, parseJson } from './body.ts'
+import type { FastifyError, FastifyInstance, FastifyPluginAsync } from 'fastify'
+import type { JsonAction } from './action.ts'
 import type { Config, ConfigInput, Route } from './config/config.ts'
 import { loadConfig } from './config/load.ts'
 import { methodsOf } from './config/routes.ts'
 import { ForgotError } from './errors.ts'
+import { answerError, answerFault, prepareScope, readRequest } from './fastify-scope.ts'
 import type { Forgot } from './forgot.ts'
-import { type Reading, toRequest } from './incoming.ts'
 import { type InstanceView, instancePath, isOwner, proofHeader } from './instance.ts'
 import { type Layout, within } from './layout.ts'
 import { bodyLimitBytes, freeRoute, logSerializers, mountAssets, send } from './mount.ts'
 import type { Render } from './respond/html.ts'
-import { securityHeaders } from './security.ts'
-import type { ErrorReason } from './steps/outcome.ts'
 import { builtInTemplates } from './templates.ts'
 import type { Hooks } from './trail.ts'
 import type { Users } from './users/users.ts'
@@ -108,7 +98,7 @@ export async function mountForgot(
   const pages = { render, keepsPages: layout === null }
   const forgot = wired.forgot(pages)
   app.setErrorHandler((error: FastifyError, request, reply) =>
-    onError(forgot, error, request, reply),
+    answerFault(forgot, error, request, reply),
   )
   for (const { action, path } of config.routes) {
     if (action === 'well-known') mountWellKnown(app, config, path)
@@ -126,16 +116,6 @@ export async function mountForgot(
     if (config.preview.enabled) mountSitePreview(app, config)
   }
   return forgot
-}
-
-/** Answers like the module, for requests that no action has. */
-export async function answerError(
-  forgot: Forgot,
-  reason: ErrorReason,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  return send(reply, await forgot.refuse(reason, readRequest(request)))
 }
 
 /** Answers the methods that no route takes at its path. */
@@ -191,43 +171,4 @@ function mountInstance(app: FastifyInstance, { config, services }: Wired, forgot
     const view: InstanceView = { now: clock.now(), client: ip, peer, forwardedFor }
     return reply.header('cache-control', 'no-store').send(view)
   })
-}
-
-/** Its own parser, so that a host's neither widens nor breaks what the module reads. */
-export function prepareScope(app: FastifyInstance, config: Config): void {
-  app.removeAllContentTypeParsers()
-  app.register(formbody, { bodyLimit: bodyLimitBytes, parser: parseForm })
-  app.addContentTypeParser(
-    'application/json',
-    { parseAs: 'buffer', bodyLimit: bodyLimitBytes },
-    async (_: FastifyRequest, body: Buffer) => parseJson(body),
-  )
-  const headers = securityHeaders(config)
-  app.addHook('onRequest', async (request, reply) => {
-    reply.headers(headers)
-    checkQuery(request.url)
-  })
-}
-
-/** A request as its route reads it. */
-function readRequest(request: FastifyRequest): Request {
-  const { reading } = (request.routeOptions?.config ?? {}) as { reading?: Reading }
-  return toRequest(request, reading)
-}
-
-const reasonOfStatus: Readonly<Record<number, ErrorReason>> = {
-  413: 'too-large',
-  415: 'unsupported-type',
-}
-
-async function onError(
-  forgot: Forgot,
-  error: FastifyError,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): Promise<FastifyReply> {
-  const status = error.statusCode ?? 500
-  const reason = status < 500 ? (reasonOfStatus[status] ?? 'bad-request') : null
-  if (reason !== null) return answerError(forgot, reason, request, reply)
-  return send(reply, await forgot.fail(error, readRequest(request)))
 }

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { isLoopback } from '../network.ts'
 import { finishUsers } from './accounts.ts'
 import type { Config, Parsed } from './config.ts'
+import { absoluteDatabaseUrl, databaseFile } from './database-url.ts'
 import type { Path } from './problems.ts'
 import { finishSmtp } from './relays.ts'
 import { hasPages, readRoutes, routeFaults } from './routes.ts'
@@ -40,8 +41,11 @@ export function finish(
     dataDir: resolve(folder, 'data'),
     routes,
     route: routes.find(hasPages)?.path ?? '',
-    store: { ...parsed.store, url: absoluteUrl(parsed.store.url, folder) },
-    users: finishUsers(parsed, source, { file, absolute: (url) => absoluteUrl(url, folder) }),
+    store: { ...parsed.store, url: absoluteDatabaseUrl(parsed.store.url, folder) },
+    users: finishUsers(parsed, source, {
+      file,
+      absolute: (url) => absoluteDatabaseUrl(url, folder),
+    }),
     templates: folderAt(['templates'], parsed.templates),
     locales: {
       ...parsed.locales,
@@ -109,7 +113,7 @@ function checkRequired(parsed: Parsed, source: Source, isDemo: boolean): void {
   const { url, secret } = parsed.hooks
   if (url !== null && secret === null)
     source.refuse(['hooks', 'secret'], 'is required with hooks.url')
-  if (parsed.secret === null && !parsed.store.url.startsWith('sqlite:')) {
+  if (parsed.secret === null && databaseFile(parsed.store.url) === null) {
     const rule = 'is required with such a store.url: every machine that shares it needs the same'
     source.refuse(['secret'], rule)
   }
@@ -165,11 +169,6 @@ function sender(parsed: Parsed): Config['smtp']['from'] {
 function mailHost({ site }: Parsed): string {
   const host = site.url === null ? '' : new URL(site.url).hostname
   return /[a-z]/i.test(host) && host.includes('.') ? host : 'site.example'
-}
-
-function absoluteUrl(url: string, folder: string): string {
-  if (!url.startsWith('sqlite:')) return url
-  return `sqlite:${resolve(folder, url.slice('sqlite:'.length))}`
 }
 
 /** A default folder counts only beside a file, and where it is: a host's own `templates` is its own. */

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { z } from 'zod'
 import type { Limit, Milliseconds } from '../units.ts'
+import { databaseFile } from './database-url.ts'
 
 /** `500ms`, `90s`, `10m`, `1h` or `1d`, as a configuration spells it. */
 export type Duration = `${number}${'ms' | 's' | 'm' | 'h' | 'd'}`
@@ -43,7 +44,8 @@ const databaseRule =
 /** A database; its password is never told. */
 export const databaseUrl: z.ZodString = z.string(databaseRule).refine((text) => {
   // Several connections are opened, and each would have a memory of its own.
-  if (/^sqlite:.+/.test(text)) return text !== 'sqlite::memory:'
+  const file = databaseFile(text)
+  if (file !== null) return file !== '' && file !== ':memory:'
   return /^(?:postgres|postgresql|mysql|mariadb):\/\/[^/]*\/[^/]+$/.test(text) && URL.canParse(text)
 }, databaseRule)
 

@@ -1,12 +1,11 @@
 import { field, HtmlResponse } from '../action.ts'
-import type { Locale } from '../locale/locale.ts'
-import { showReference } from '../proof/reference.ts'
 import type { Services } from '../services.ts'
-import { type Flow, flowCookie, formToken } from '../steps/flow.ts'
-import { type ErrorPage, type Outcome, type Redirect, statusOf } from '../steps/outcome.ts'
+import { type Flow, flowCookie } from '../steps/flow.ts'
+import { namedSteps, type Outcome, type Redirect, statusOf } from '../steps/outcome.ts'
 import type { Visit } from '../steps/visit.ts'
 import type { Assets } from './assets.ts'
-import { errorText, passwordHints, passwordRules, showProblems, type View } from './view.ts'
+import { pageData, type Shown } from './page-data.ts'
+import { showProblems, type View } from './view.ts'
 
 /** Renders a template of `templates/` with a view. */
 export type Render = (template: string, view: View) => Promise<string> | string
@@ -18,8 +17,6 @@ export interface PagesParts {
   /** Whether pages that are the same for everybody are rendered once; default: each time. */
   readonly keepsPages?: boolean
 }
-
-type Shown = Exclude<Outcome, Redirect>
 
 /** Turns what a step decided into what a browser is sent. */
 export class Pages {
@@ -99,7 +96,7 @@ export class Pages {
       problems: showProblems(problems, locale),
       t: (key, values) => locale.text(key, values),
       html: (key, values) => locale.html(key, values),
-      data: this.#data(shown, locale),
+      data: pageData(shown, locale, services),
     }
   }
 
@@ -115,81 +112,6 @@ export class Pages {
       isCurrent: tag === visit.locale.tag,
     }))
   }
-
-  #data(shown: Shown, locale: Locale): View['data'] {
-    if (shown.page === 'form') return { email: shown.email, mailed: this.#mailed() }
-    if (shown.page === 'sent') return this.#sentData(shown.flow, locale)
-    if (shown.page === 'revoke') return { token: shown.token }
-    if (shown.page === 'revoked' || shown.page === 'done') return this.#endData()
-    if (shown.page === 'code') return this.#codeData(shown.reference)
-    if (shown.page === 'error') return this.#errorData(shown, locale)
-    const { keys, config } = this.#parts.services
-    return {
-      account: shown.account,
-      token: shown.token,
-      csrf: formToken(keys, shown.flow),
-      confirm: config.password.confirm,
-      hints: passwordHints(config.password, locale),
-      rules: passwordRules(config.password),
-    }
-  }
-
-  #endData(): View['data'] {
-    const { config } = this.#parts.services
-    // Accounts in code end them with the change (users/users.ts).
-    const isTable = typeof config.users === 'object' && config.users !== null
-    const hasEndedSessions = !(isTable && config.users.sessions === null)
-    return { isNotified: config.mail.notifyChanged, hasEndedSessions }
-  }
-
-  /** What a mail holds. */
-  #mailed(): 'link' | 'code' | 'both' {
-    const [method = 'link', other] = this.#parts.services.config.recovery.methods
-    return other === undefined ? method : 'both'
-  }
-
-  #codeData(reference: string): View['data'] {
-    return { reference, digits: this.#parts.services.config.recovery.codeDigits }
-  }
-
-  #sentData(flow: Flow, locale: Locale): View['data'] {
-    const { config, clock } = this.#parts.services
-    const pauses = config.limits.perAccount.filter((limit) => limit.count === 1)
-    const hasLink = config.recovery.methods.includes('link')
-    const pauseMs = Math.max(0, ...pauses.map((limit) => limit.windowMs))
-    return {
-      email: flow.email,
-      sender: config.smtp.from.email,
-      reference: showReference(flow.reference),
-      expiresIn: hasLink ? locale.fromNow(flow.linkExpiresAt - clock.now()) : '',
-      code: this.#codeField(flow, locale),
-      isResent: flow.isResent,
-      pause: pauseMs === 0 ? '' : locale.duration(pauseMs),
-    }
-  }
-
-  /** What the field for the code says; `null` where there are no codes. */
-  #codeField({ codeExpiresAt }: Flow, locale: Locale): object | null {
-    const { config, clock } = this.#parts.services
-    if (codeExpiresAt === null || !config.recovery.methods.includes('code')) return null
-    const leftMs = codeExpiresAt - clock.now()
-    return {
-      digits: config.recovery.codeDigits,
-      expiresIn: leftMs > 0 ? locale.fromNow(leftMs) : '',
-    }
-  }
-
-  #errorData(shown: ErrorPage, locale: Locale): View['data'] {
-    const { linkLifetime, methods } = this.#parts.services.config.recovery
-    return {
-      text: errorText(shown),
-      hasLink: methods.includes('link'),
-      canResend: shown.flow !== undefined,
-      incident: shown.incident ?? '',
-      wait: shown.retryAfterMs === undefined ? '' : locale.duration(shown.retryAfterMs),
-      lifetime: locale.duration(linkLifetime),
-    }
-  }
 }
 
 /** Whether a page tells nothing of its visitor, and nothing of the moment. */
@@ -201,7 +123,7 @@ function isSameForAll(shown: Shown): boolean {
 /** What names the step at hand in an address: `step=done&`, or nothing. */
 function stepQuery({ request }: Visit): string {
   const step = field(request, 'step')
-  return /^(?:sent|code|reset|done|revoked)$/.test(step) ? `step=${step}&` : ''
+  return namedSteps.some((name) => name === step) ? `step=${step}&` : ''
 }
 
 /** The template of a page, named from `templates/`. */

@@ -2,8 +2,10 @@ import type { PasswordReason } from '../password/passwords.ts'
 import type { Reset } from '../store/store.ts'
 import type { Flow } from './flow.ts'
 
-/** The pages there are; `<main data-step>` names them. */
-export type Page = 'form' | 'sent' | 'code' | 'reset' | 'done' | 'revoke' | 'revoked' | 'error'
+/** The pages that an address may ask for by `?step=`; all others come of what is sent. */
+export const namedSteps = ['sent', 'code', 'reset', 'done', 'revoked'] as const
+
+export type NamedStep = (typeof namedSteps)[number]
 
 /** What can be wrong with one field; its text is `reason.<reason>` in the locale files. */
 export type FieldReason =
@@ -91,7 +93,7 @@ interface CodePage {
   readonly about?: Reset
 }
 
-interface ResetPage {
+export interface ResetPage {
   readonly page: 'reset'
   readonly flow: Flow
   /** The account's address: people and password managers see whose password it is. */

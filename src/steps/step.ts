@@ -4,7 +4,7 @@ import type { Services } from '../services.ts'
 import { changePassword, showDone } from './change.ts'
 import { showForm } from './form.ts'
 import { openLink, showReset } from './open.ts'
-import { failure, type Outcome } from './outcome.ts'
+import { failure, type NamedStep, type Outcome } from './outcome.ts'
 import { recordOutcome } from './record.ts'
 import { requestReset, resend, showSent } from './request.ts'
 import { revoke, showRevoke, showRevoked } from './revoke.ts'
@@ -18,7 +18,7 @@ interface Step {
   readonly take: (visit: Visit, services: Services) => Promise<Outcome> | Outcome
 }
 
-const names = (step: string) => (visit: Visit) => field(visit.request, 'step') === step
+const names = (step: NamedStep) => (visit: Visit) => field(visit.request, 'step') === step
 const holds = (name: string) => (visit: Visit) => has(visit.request, name)
 const always = () => true
 

@@ -3,10 +3,9 @@ import type { Kysely, Transaction } from 'kysely'
 import { ForgotError } from '../errors.ts'
 import type { Dialect, Place } from './dialect.ts'
 import { type Direct, setDirect } from './direct.ts'
+import { patienceMs } from './driver.ts'
 import { SharedCommits } from './shared-commits.ts'
 
-// Z13: waiting for other writers ends after 5 s, and the request is told to come back.
-const patienceMs = 5000
 const longestPauseMs = 8
 
 /**

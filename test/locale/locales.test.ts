@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -11,6 +11,13 @@ const defaults = { default: 'en', offer: 'auto', dir: null } as const
 
 const english =
   readLocaleFiles('locales').find(({ tag }) => tag === 'en')?.messages ?? new Map<string, Message>()
+
+it('are all listed in the README, and counted', () => {
+  const tags = readLocaleFiles('locales').map(({ tag }) => tag)
+  const readme = readFileSync('README.md', 'utf8')
+  expect(readme).toContain(`\n${tags.toSorted().join(' ')}\n`)
+  expect(readme).toContain(`In ${tags.length} languages`)
+})
 
 it('has a title and a text for every error page', () => {
   for (const reason of Object.keys(errorStatus)) {
