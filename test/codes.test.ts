@@ -1,7 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { ConfigInput } from '../src/config/config.ts'
+import { codeOf } from '../src/proof/code.ts'
+import { KeyRing } from '../src/proof/secret.ts'
 import { hours, minutes, seconds } from './support/clock.ts'
-import { accounts, newPassword, route, Site } from './support/site.ts'
+import { accounts, newPassword, route, Site, secret } from './support/site.ts'
 import { codeIn, linkIn } from './support/smtp.ts'
 import type { Page, Visitor } from './support/visitor.ts'
 import { eventually } from './support/wait.ts'
@@ -64,7 +66,8 @@ describe('a code', () => {
   })
 
   it('is finished on another device with the reference, and no cookie', async () => {
-    const { mail, code, reference } = await ask()
+    const { visitor: asking, mail, code, reference } = await ask()
+    expect((await asking.get(`${route}?step=code`)).field('reference')).toBe(reference)
     const [url = ''] = /http:\S+step=code\S+/.exec(mail?.mail.text ?? '') ?? []
     expect(url).not.toContain(code)
     const other = site.visitor()
@@ -121,6 +124,7 @@ describe('a code', () => {
     const page = await visitor.post(route, { code: codes[2] ?? '' })
     expect([page.status, page.reason]).toEqual([429, 'code-locked'])
     expect(page.body).toContain('no more codes can be tried today')
+    expect(page.body).not.toContain('name="resend"')
     expect(Number(page.headers.get('retry-after'))).toBe(24 * 3600)
     // Whoever did that keeps nobody out: the mail has a link instead.
     const mail = (await site.smtp.to(alice.email, 4)).at(-1)
@@ -147,9 +151,27 @@ describe('a code', () => {
   it('without a cookie needs its reference, and one that there is', async () => {
     const page = await site.visitor().post(route, { code: '123456' })
     expect([page.status, page.step, page.reason]).toEqual([400, 'code', 'reference-missing'])
+    const long = await site.visitor().post(route, { code: '123456654321' })
+    expect([long.status, long.reason]).toEqual([400, 'code-malformed'])
+    const blank = await site.visitor().post(route, { code: '123456', reference: ' ' })
+    expect([blank.status, blank.reason]).toEqual([400, 'reference-missing'])
     const unknown = await site.visitor().post(route, { code: '123456', reference: 'AAAA-2222' })
     expect([unknown.status, unknown.reason]).toEqual([400, 'reference-unknown'])
     expect(unknown.field('reference')).toBe('AAAA-2222')
+  })
+
+  it('of an address without an account is wrong, even from who could derive it', async () => {
+    const visitor = site.visitor()
+    await visitor.follow(await visitor.post(route, { email: nobody }))
+    const [row] = await site.rows<{ id: string; token_hash: string }>(
+      'select id, token_hash from password_reset',
+    )
+    const source = { id: row?.id ?? '', tokenHash: row?.token_hash ?? '', generation: 1 }
+    const code = codeOf(new KeyRing([secret]), source, 6) ?? ''
+    expect(code).toMatch(/^\d{6}$/)
+    const page = await visitor.post(route, { code })
+    expect([page.status, page.reason]).toEqual([400, 'code-wrong'])
+    expect(await site.rows('select tries from password_reset')).toEqual([{ tries: 1 }])
   })
 
   it('keeps a refused password’s proof in the form that is shown', async () => {

@@ -5,7 +5,7 @@ import { type FastifyInstance, fastify } from 'fastify'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ConfigInput } from '../src/config/config.ts'
 import { forgotPassword } from '../src/fastify.ts'
-import { accounts, newPassword, route, Site } from './support/site.ts'
+import { accounts, newPassword, oldPassword, route, Site } from './support/site.ts'
 import { linkIn } from './support/smtp.ts'
 import { Visitor } from './support/visitor.ts'
 import { freePort } from './support/wait.ts'
@@ -143,6 +143,7 @@ it('takes accounts from the host itself', async () => {
     findByEmail: async (email: string) => (email === user.email ? user : null),
     findById: async () => user,
     setPassword: async (_: object, hash: string) => passwords.push(hash) > 0,
+    hasUsed: async (_: object, password: string) => password === oldPassword,
   }
   const port = await freePort()
   const app = fastify()
@@ -152,7 +153,11 @@ it('takes accounts from the host itself', async () => {
   await app.listen({ port })
   const other = new Visitor(url)
   await other.post(route, { email: user.email })
-  await site.reset(linkIn((await site.smtp.to(user.email))[0]), newPassword, other)
+  const link = linkIn((await site.smtp.to(user.email))[0])
+  const refused = await site.reset(link, oldPassword, other)
+  expect([refused.status, refused.reason]).toEqual([400, 'password-used'])
+  expect(passwords).toEqual([])
+  await site.reset(link, newPassword, other)
   expect(passwords).toHaveLength(1)
   await app.close()
 })

@@ -15,7 +15,9 @@ afterEach(() => site.stop())
 it('goes from the form to the mail, to the link, to a new password', async () => {
   const visitor = site.visitor()
   const form = await visitor.get(route)
-  expect([form.status, form.step]).toEqual([200, 'form'])
+  expect([form.status, form.step, form.field('email')]).toEqual([200, 'form', ''])
+  const passedOn = await visitor.get(`${route}?email=${alice.email}`)
+  expect([passedOn.step, passedOn.field('email')]).toEqual(['form', alice.email])
 
   const asked = await visitor.post(route, { email: alice.email, lang: 'en' })
   expect([asked.status, asked.headers.get('location')]).toEqual([303, `${route}?step=sent`])
@@ -30,16 +32,29 @@ it('goes from the form to the mail, to the link, to a new password', async () =>
   const reset = await visitor.follow(opened)
   expect([reset.status, reset.step]).toEqual([200, 'reset'])
   expect(reset.field('username')).toBe(alice.email)
+  expect((await visitor.get(`${route}?step=sent`)).reference).toBe(sent.reference)
 
   const changed = await visitor.post(route, { password: newPassword, csrf: reset.field('csrf') })
   expect([changed.status, changed.headers.get('location')]).toEqual([303, `${route}?step=done`])
   const done = await visitor.follow(changed)
   expect([done.status, done.step]).toEqual([200, 'done'])
+  // Nothing is left in this browser that could be shown or asked for again.
+  expect((await visitor.get(`${route}?step=sent`)).reason).toBe('page-expired')
+  expect((await visitor.post(route, { resend: '1' })).headers.get('location')).toBe(route)
 
   expect(site.hasPassword(alice.email, newPassword)).toBe(true)
   expect(site.hasPassword(alice.email, oldPassword)).toBe(false)
   const mails = await site.smtp.to(alice.email, 2)
   expect(mails[1]?.mail.subject).toContain('was changed')
+})
+
+it('ends without news of it where the site wants none', async () => {
+  await site.server?.close()
+  site.config = { ...site.config, mail: { ...site.config.mail, notifyChanged: false } }
+  await site.listen()
+  expect((await site.reset(await site.mailedLink(alice.email))).status).toBe(303)
+  expect(site.hasPassword(alice.email, newPassword)).toBe(true)
+  expect(await site.rows("select * from mail_job where kind = 'changed'")).toEqual([])
 })
 
 it('mails the stored spelling of an address, in the language of the account', async () => {
@@ -58,15 +73,18 @@ it('asks again for what is no address, with what was typed', async () => {
 })
 
 describe('a link', () => {
-  it('that has expired is one click from a new one', async () => {
-    const link = await site.mailedLink(alice.email)
-    site.clock.move(hours(2))
-    const visitor = site.visitor()
-    expect((await visitor.get(link)).body).toContain('name="resend"')
-    const asked = await visitor.post(route, { resend: '1' })
-    expect((await visitor.follow(asked)).step).toBe('sent')
-    expect(linkIn((await site.smtp.to(alice.email, 2))[1])).not.toBe(link)
-  })
+  it.each([alice.email, bob.email])(
+    'of %s that has expired is one click from a new one',
+    async (email) => {
+      const link = await site.mailedLink(email)
+      site.clock.move(hours(2))
+      const visitor = site.visitor()
+      expect((await visitor.get(link)).body).toContain('name="resend"')
+      const asked = await visitor.post(route, { resend: '1' })
+      expect((await visitor.follow(asked)).step).toBe('sent')
+      expect(linkIn((await site.smtp.to(email, 2))[1])).not.toBe(link)
+    },
+  )
 
   it('that is dead tells nobody the account’s new address', async () => {
     const link = await site.mailedLink(alice.email)
@@ -122,5 +140,14 @@ describe('languages', () => {
     const reader = site.visitor()
     const page = await reader.follow(await reader.get(link, { 'accept-language': 'fr' }))
     expect(page.headers.get('content-language')).toBe('th')
+  })
+
+  it('of the news are those of the page, where the account has none', async () => {
+    site.database.exec('update members set language = null where member_no = 1')
+    const visitor = site.visitor()
+    await visitor.post(route, { email: alice.email, lang: 'fr' })
+    await site.reset(linkIn((await site.smtp.to(alice.email))[0]))
+    const [, news] = await site.smtp.to(alice.email, 2)
+    expect(news?.mail.subject).toContain('mot de passe')
   })
 })

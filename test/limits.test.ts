@@ -47,3 +47,31 @@ it('never stops a valid link, whatever its client did before', async () => {
   expect((await ask('other@site.example')).status).toBe(429)
   expect((await site.reset(link)).status).toBe(303)
 })
+
+it('counts no link that once worked, however often it is tried', async () => {
+  site = await Site.start({ limits: { badProofs: '1/15m' } })
+  const link = await site.mailedLink(accounts.alice.email)
+  await site.reset(link)
+  for (const each of [1, 2, 3])
+    expect([each, (await site.visitor().get(link)).status]).toEqual([each, 410])
+  expect((await site.visitor().get(`${route}?token=${'x'.repeat(43)}`)).status).toBe(404)
+})
+
+it('counts what cannot revoke anything as a bad proof', async () => {
+  site = await Site.start({ limits: { badProofs: '1/15m' } })
+  const bad = () => site.visitor().post(route, { revoke: `${'x'.repeat(31)}.${'x'.repeat(43)}` })
+  expect((await bad()).status).toBe(404)
+  expect((await bad()).status).toBe(429)
+  expect((await site.visitor().get(`${route}?token=${'x'.repeat(43)}`)).status).toBe(429)
+})
+
+it('counts a reference that nobody has as a bad proof', async () => {
+  site = await Site.start({
+    recovery: { methods: ['link', 'code'] },
+    limits: { badProofs: '1/15m' },
+  })
+  const bad = () => site.visitor().post(route, { code: '123456', reference: 'AAAA-2222' })
+  const [first, second] = [await bad(), await bad()]
+  expect([first.status, first.reason]).toEqual([400, 'reference-unknown'])
+  expect([second.status, second.reason]).toEqual([429, 'too-many-requests'])
+})

@@ -2,7 +2,7 @@ import { afterEach, expect, it } from 'vitest'
 import type { User } from '../src/user.ts'
 import type { Users } from '../src/users/users.ts'
 import { hours, minutes } from './support/clock.ts'
-import { accounts, route, Site } from './support/site.ts'
+import { accounts, newPassword, route, Site } from './support/site.ts'
 import { eventually } from './support/wait.ts'
 
 const { alice, mallory } = accounts
@@ -96,4 +96,24 @@ it('tells an account that signs in elsewhere so, and gives it neither link nor c
   expect(mail?.mail.subject).toContain('การเข้าสู่ระบบ')
   expect(mail?.mail.text).toContain(`${site.url}/user/login`)
   expect(mail?.mail.text).not.toMatch(/token=|revoke=|^\d{6}$/m)
+})
+
+it('stops the link of an account that signs in elsewhere by now, and sets no password', async () => {
+  const user = { id: '7', email: 'sso@site.example', name: null, locale: null, version: '' }
+  const passwords: string[] = []
+  let canReset = true
+  const users: Users = {
+    findByEmail: async () => ({ ...user, canReset }),
+    findById: async () => ({ ...user, canReset }),
+    setPassword: async (_, hash) => passwords.push(hash) > 0,
+  }
+  site = await Site.start({}, { users })
+  const link = await site.mailedLink(user.email)
+  const visitor = site.visitor()
+  const form = await visitor.follow(await visitor.get(link))
+  canReset = false
+  expect((await site.visitor().get(link)).reason).toBe('link-invalid')
+  const late = await visitor.post(route, { password: newPassword, csrf: form.field('csrf') })
+  expect([late.status, late.reason]).toEqual([404, 'link-invalid'])
+  expect(passwords).toEqual([])
 })

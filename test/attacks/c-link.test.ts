@@ -2,9 +2,10 @@ import { createHash, hash } from 'node:crypto'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { KeyRing } from '../../src/proof/secret.ts'
 import { hours, minutes, seconds } from '../support/clock.ts'
 import { takes } from '../support/login.ts'
-import { newPassword, oldPassword, route } from '../support/site.ts'
+import { newPassword, oldPassword, route, secret } from '../support/site.ts'
 import type { Page } from '../support/visitor.ts'
 import { ask, Client, outcome } from './client.ts'
 import { exchange } from './raw.ts'
@@ -120,6 +121,9 @@ describe.each(formats)('by $name', (format) => {
       sealedEmail: 'x',
     })
     expect(outcome(foreign)).toBe('404 link-invalid')
+    const sealedOther = new KeyRing([secret]).sealStably('email', other.email)
+    const others = { token: one.token, password: otherPassword, sealedEmail: sealedOther }
+    expect(outcome(await client().post(others))).toBe('404 link-invalid')
     await one.client.open(`${one.link}&${query.slice(1)}`)
     const body = { ...fields, ...one.client.proof, password: newPassword }
     expect(outcome(await one.client.post(body, { query }))).toBe('done')

@@ -62,6 +62,7 @@ it('M6 records one of each, with whom and why, and no address', async () => {
   const changed = await recorded('changed')
   expect(changed).toMatchObject({ user_id: '1', subject_key: requested?.subject_key })
   expect(await recorded('sent')).toMatchObject({ user_id: '1', reason: 'recovery', client: '' })
+  expect(await recorded('expired')).toMatchObject({ reason: 'link-expired', user_id: '1' })
   expect(await recorded('code_locked')).toMatchObject({ reason: 'code-locked', user_id: '1' })
   expect(await recorded('rejected')).toMatchObject({ reason: 'link-invalid', user_id: null })
   expect(JSON.stringify(await trail())).not.toMatch(/@|site\.example/)
@@ -112,8 +113,12 @@ it('is told to a host’s hooks, those of the courier’s thread too, and a faul
   await site.server?.close()
   site.server = null
   const heard: string[] = []
+  const recoveries = new Set<string | null>()
   const hooks: Hooks = {
-    ...hooksOf((event) => heard.push(event.name)),
+    ...hooksOf((event) => {
+      heard.push(event.name)
+      recoveries.add(event.resetId)
+    }),
     onOpened: () => {
       heard.push('opened')
       throw new Error(`The hook’s own fault, about ${alice.email}`)
@@ -137,6 +142,7 @@ it('is told to a host’s hooks, those of the courier’s thread too, and a faul
     expect(done.status).toBe(303)
     await eventually(() => heard.filter((name) => name === 'sent').length === 2)
     expect(new Set(heard)).toEqual(new Set(['requested', 'sent', 'opened', 'changed']))
+    expect([...recoveries]).toEqual([expect.any(String)])
     expect(site.logLines.some((line) => line.includes('a hook has failed'))).toBe(true)
   } finally {
     await host.close()

@@ -81,6 +81,8 @@ it.each([
   ['K7Q4-MZ8P', 'K7Q4MZ8P'],
   ['k7q4mz8p', 'K7Q4MZ8P'],
   [' k7q4 – mz8p ', 'K7Q4MZ8P'],
+  ['\u2068K7Q4-MZ8P\u2069', 'K7Q4MZ8P'],
+  ['Ｋ７Ｑ４ＭＺ８Ｐ', 'K7Q4MZ8P'],
   ['K7Q4MZ8', null],
   ['K7Q4MZ8P9', null],
   ['O7Q4MZ8P', null],

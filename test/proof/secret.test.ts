@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest'
+import { accountMark, isUnchanged } from '../../src/proof/account.ts'
 import { linkHash, linkToken, newLinkHash } from '../../src/proof/link.ts'
 import { newReference, showReference } from '../../src/proof/reference.ts'
-import { digest, equal, KeyRing, randomId } from '../../src/proof/secret.ts'
+import { readRevokeToken, revokeToken } from '../../src/proof/revoke.ts'
+import { digest, equal, KeyRing, randomId, rowId } from '../../src/proof/secret.ts'
 
 const older = 'a'.repeat(64)
 const newer = 'b'.repeat(64)
@@ -36,6 +38,7 @@ describe('a key ring', () => {
   it('seals the same text differently each time', () => {
     const ring = new KeyRing([older])
     expect(ring.seal('flow', 'x')).not.toBe(ring.seal('flow', 'x'))
+    expect(ring.open('flow', ring.seal('flow', ''))).toBe('')
   })
 
   it.each(['', 'x', '!!', 'A'.repeat(40)])('opens nothing of %j', (sealed) => {
@@ -81,6 +84,34 @@ describe('a link', () => {
     `${'a'.repeat(42)}\n`,
   ])('is not looked up for %j', (token) => {
     expect(linkHash(token)).toBeNull()
+  })
+})
+
+describe('the mark of an account', () => {
+  const user = { id: '7', email: 'alice@site.example', name: null, locale: null, version: 'v1' }
+
+  it.each([
+    ['id', '8'],
+    ['email', 'mallory@site.example'],
+    ['version', 'v2'],
+  ])('is another once its %s is', (field, value) => {
+    const mark = accountMark(new KeyRing([older]), user)
+    const ring = new KeyRing([newer, older])
+    expect(isUnchanged(ring, { ...user, name: 'Alice', locale: 'fr' }, mark)).toBe(true)
+    expect(isUnchanged(ring, { ...user, [field]: value }, mark)).toBe(false)
+  })
+})
+
+describe('what says “this wasn’t me”', () => {
+  it('names the row that it was made for, and is read in one spelling', () => {
+    const id = rowId(1_800_000_000_000)
+    const token = revokeToken(new KeyRing([older]), id)
+    const ring = new KeyRing([newer, older])
+    expect(readRevokeToken(ring, token)).toBe(id)
+    expect(readRevokeToken(new KeyRing([newer]), token)).toBeNull()
+    const [, mac = ''] = token.split('.')
+    const others = [`x${token}`, ` ${token}`, `${token}x`, `${token}\n`, `${rowId(0)}.${mac}`, mac]
+    expect(others.filter((other) => readRevokeToken(ring, other) !== null)).toEqual([])
   })
 })
 

@@ -31,7 +31,7 @@ storeContract('MySQL', () => ({
   },
   clean: async () => {
     const database = new URL(shared).pathname.slice(1)
-    for (const table of ['password_reset', 'mail_job', 'audit_event', 'rate_limit']) {
+    for (const table of ['password_reset', 'mail_job', 'audit_event', 'rate_limit', 'key_mark']) {
       await server.query(`truncate ${table}`, [], database)
     }
   },

@@ -37,7 +37,11 @@ storeContract('PostgreSQL', () => ({
   },
   clean: async () => {
     const database = new URL(shared).pathname.slice(1)
-    await server.query('truncate password_reset, mail_job, audit_event, rate_limit', [], database)
+    await server.query(
+      'truncate password_reset, mail_job, audit_event, rate_limit, key_mark',
+      [],
+      database,
+    )
   },
 }))
 

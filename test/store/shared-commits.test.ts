@@ -1,14 +1,19 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { sql } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import type { Engine } from '../../src/store/engine.ts'
 import { openOwnSqlite } from '../../src/store/sqlite.ts'
+import { Statement } from '../../src/store/statement.ts'
 import { commitsOf } from '../support/wal.ts'
 
+interface Tables {
+  note: { text: string }
+}
+
 let folder = ''
-let engine: Engine<{ note: { text: string } }>
+let engine: Engine<Tables>
 const file = () => join(folder, 'store.db')
 
 beforeEach(async () => {
@@ -87,4 +92,24 @@ it('lets work see what the work before it has done', async () => {
       return count
     })
   expect(await Promise.all([counted(), counted(), counted()])).toEqual([0, 1, 2])
+})
+
+it('takes nothing into a transaction that is not its own', async () => {
+  const add = new Statement((database: Kysely<Tables>, given: { text: string }) =>
+    database.insertInto('note').values({ text: given.text }),
+  )
+  const begun = Promise.withResolvers<void>()
+  const end = Promise.withResolvers<void>()
+  const failing = engine.transaction(async (tables) => {
+    await add.change(tables, { text: 'half' })
+    begun.resolve()
+    await end.promise
+    throw new RangeError('Not after all')
+  })
+  await begun.promise
+  const outside = engine.run((database) => add.change(database, { text: 'whole' }))
+  end.resolve()
+  await expect(failing).rejects.toThrow('Not after all')
+  expect(await outside).toBe(1)
+  expect(await notes()).toEqual(['whole'])
 })

@@ -10,6 +10,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import Database from 'better-sqlite3'
+import { sql } from 'kysely'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ForgotError } from '../../src/errors.ts'
 import { SqlStore } from '../../src/store/sql.ts'
@@ -42,6 +43,7 @@ describe('the SQLite file', () => {
   it('is for its owner alone, in WAL mode, and its tables check their types', async () => {
     const store = await open()
     expect(statSync(file()).mode & 0o777).toBe(0o600)
+    expect(statSync(join(folder, 'data')).mode & 0o777).toBe(0o700)
     const database = new Database(file())
     expect(database.pragma('journal_mode', { simple: true })).toBe('wal')
     const tables = database
@@ -57,6 +59,33 @@ describe('the SQLite file', () => {
     )
     database.close()
     await store.close()
+  })
+
+  it('keeps the number that its owner’s own schema has in it', async () => {
+    await (await open()).close()
+    const database = new Database(file())
+    database.pragma('user_version = 7')
+    const store = await open('fp_')
+    await store.check()
+    expect(database.pragma('user_version', { simple: true })).toBe(7)
+    database.close()
+    await store.close()
+  })
+
+  it('survives a power cut, and has nothing left of what was deleted', async () => {
+    // A file that is in WAL mode already would have SQLite wait for the disk less often.
+    await (await open()).close()
+    const engine = openOwnSqlite(`sqlite:${file()}`)
+    const pragma = async (name: string) => {
+      const query = sql<Record<string, unknown>>`pragma ${sql.raw(name)}`
+      const { rows } = await engine.run((database) => query.execute(database))
+      return rows[0]?.[name]
+    }
+    const full = 2
+    expect([await pragma('synchronous'), await pragma('secure_delete')]).toEqual([full, 1])
+    // What others have put into the file is not executed.
+    expect(await pragma('trusted_schema')).toBe(0)
+    await engine.close()
   })
 
   it('can be shared with other tables under a prefix', async () => {
@@ -126,6 +155,16 @@ describe('a store that cannot be used', () => {
       `store.url: ${text} cannot be opened: file is not a database; name an SQLite database`,
     )
     expect(readFileSync(text, 'utf8')).toBe('Dear diary')
+  })
+
+  it('is one with damage where nobody has looked yet', async () => {
+    const store = await open()
+    for (let index = 0; index < 100; index += 1)
+      await store.resets.request(resetRequest(`person${index}`))
+    await store.close()
+    const bytes = readFileSync(file())
+    writeFileSync(file(), bytes.fill(0xff, bytes.length - 4096))
+    expect(await refusal()).toMatch(/cannot be opened: [\s\S]+; restore it from a backup$/)
   })
 
   it('is one whose folder cannot be made', async () => {
@@ -208,6 +247,27 @@ describe('behind another writer', () => {
     expect(await store.queue.list(['queued'], 10)).toEqual([])
     other.close()
     await store.close()
+  })
+
+  it('says that it cannot write, where it could read', async () => {
+    const store = await open()
+    const other = new Database(file())
+    other.exec('begin immediate')
+    await expect(hastened(store.check())).rejects.toMatchObject({ code: 'ERR_FORGOT_BUSY' })
+    other.close()
+    await expect(store.check()).resolves.toBeUndefined()
+    await store.close()
+  })
+
+  it('is not opened, and is no fault', async () => {
+    await (await open()).close()
+    const other = new Database(file())
+    other.exec('begin immediate')
+    await expect(hastened(open())).rejects.toMatchObject({
+      code: 'ERR_FORGOT_BUSY',
+      message: `store.url: ${file()} is held by another writer`,
+    })
+    other.close()
   })
 
   it('reads meanwhile', async () => {
