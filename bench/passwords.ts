@@ -7,6 +7,8 @@ import { seedLinks } from './seed.ts'
 import { BenchSite, newPassword, route } from './site.ts'
 
 const hashes: readonly { readonly name: string; readonly hash: Hash; readonly count: number }[] = [
+  // What is no hash shows where there is hardly any.
+  { name: 'bcrypt 4', hash: { kind: 'bcrypt', cost: 4 }, count: 256 },
   { name: 'bcrypt 10', hash: { kind: 'bcrypt', cost: 10 }, count: 192 },
   { name: 'bcrypt 12', hash: { kind: 'bcrypt', cost: 12 }, count: 64 },
   { name: 'argon2id', hash: { kind: 'argon2id' }, count: 256 },
@@ -51,15 +53,16 @@ export async function measurePasswords(report: Report): Promise<void> {
     const one = await both(1, warmUp, warmUp + singles)
     const many = await both(32, warmUp + singles, total)
     await Promise.all([site.stop(), floor.stop()])
-    const ownMs = one.figures.p50Ms - one.capacity.p50Ms
     const share = many.figures.perSecond / many.capacity.perSecond
     report.tell(
       name,
-      `${cores} cores hash ${many.capacity.perSecond.toFixed(1)}/s: a share of ${share.toFixed(2)}; one takes ${ownMs.toFixed(1)} ms longer than its hash`,
-      { hashesPerSecond: many.capacity.perSecond, share, ownMs },
+      `${cores} cores hash ${many.capacity.perSecond.toFixed(1)}/s: a share of ${share.toFixed(2)}`,
+      { hashesPerSecond: many.capacity.perSecond, share },
     )
-    report.atLeast(`share of the hashes of ${cores} cores, ${name}`, share, 0.95)
-    report.atMost(`ours of one password, ms, ${name}`, ownMs, 2)
+    if (cost === 4) {
+      const ownMs = one.figures.p50Ms - one.capacity.p50Ms
+      report.atMost('a password beside its hash, p50 ms', ownMs, 2)
+    } else report.atLeast(`share of the hashes of ${cores} cores, ${name}`, share, 0.95)
   }
 }
 

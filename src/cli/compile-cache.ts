@@ -1,7 +1,10 @@
 import { lstatSync, mkdirSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
+import { enableCompileCache, flushCompileCache } from 'node:module'
 import { homedir } from 'node:os'
 import { isAbsolute, join } from 'node:path'
+
+// By then everything is there that a server compiles.
+const startedMs = 2000
 
 /**
  * Has Node keep what it has compiled, so that the next start need not compile it again. Whoever can write there
@@ -16,7 +19,10 @@ export function keepCompiled(): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const { uid, mode } = lstatSync(folder)
-    if (uid === process.getuid?.() && (mode & 0o022) === 0) enableCompileCache(folder)
+    if (uid !== process.getuid?.() || (mode & 0o022) !== 0) return
+    enableCompileCache(folder)
+    // Whoever is killed, as containers are, would have kept nothing.
+    setTimeout(flushCompileCache, startedMs).unref()
   } catch {
     // A service without a home, or a disk without room: it starts all the same.
   }

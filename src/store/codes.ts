@@ -1,4 +1,5 @@
 import { type Kysely, sql, type Transaction } from 'kysely'
+import { clockSlackMs } from '../clock.ts'
 import type { CodeTry, TriedCode } from './code.ts'
 import { toReset } from './rows.ts'
 import type { ResetRow, TableNames, Tables } from './schema.ts'
@@ -57,7 +58,11 @@ export class Codes {
     subject: string,
     { now, mostDailyTries }: Pick<CodeTry, 'now' | 'mostDailyTries'>,
   ): Promise<number | null> {
-    const today = await this.#today.first(database, { subject, after: now - dayMs })
+    const today = await this.#today.first(database, {
+      subject,
+      after: now - dayMs,
+      until: now + clockSlackMs,
+    })
     const { tries = 0, first = null } = today ?? {}
     return Number(tries ?? 0) < mostDailyTries || first === null ? null : first + dayMs
   }
@@ -76,7 +81,7 @@ export class Codes {
   )
 
   readonly #today = new Statement(
-    (tables: Kysely<Tables>, given: { subject: string; after: number }) =>
+    (tables: Kysely<Tables>, given: { subject: string; after: number; until: number }) =>
       tables
         .selectFrom(this.#names.reset)
         .select([
@@ -84,7 +89,9 @@ export class Codes {
           sql<number | null>`min(tried_at)`.as('first'),
         ])
         .where('subject_key', '=', given.subject)
-        .where('tried_at', '>', given.after),
+        .where('tries', '>', 0)
+        .where('tried_at', '>', given.after)
+        .where('tried_at', '<=', given.until),
   )
 
   readonly #addTry = new Statement(

@@ -1,4 +1,5 @@
 import type { Kysely, Transaction } from 'kysely'
+import { clockSlackMs } from '../clock.ts'
 import type { Milliseconds } from '../units.ts'
 import type { Engine } from './engine.ts'
 import type { Claim, Jobs, MailJob } from './mail.ts'
@@ -72,6 +73,7 @@ export class SqlJobs implements Jobs {
           .select('id')
           .where('kind', '=', 'no-account')
           .where('created_at', '>', now - dayMs)
+          .where('created_at', '<=', now + clockSlackMs)
           .where('subject_key', '=', (row) =>
             row.selectFrom(this.#names.job).select('subject_key').where('id', '=', id),
           )

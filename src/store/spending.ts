@@ -73,16 +73,16 @@ export class Spending {
     await this.#hurry.change(database, { id, now })
   }
 
-  /** The password was not written: the reset lives on, unless its address has another one by now. */
+  /** The password was not written: the reset lives on, unless its address or account has another one by now. */
   async release(
     tables: Transaction<Tables>,
-    { id, subjectKey }: Reset,
+    { id, subjectKey, userId }: Reset,
     now: number,
   ): Promise<void> {
     const other = await tables
       .selectFrom(this.#names.reset)
       .select('id')
-      .where('subject_key', '=', subjectKey)
+      .where((row) => row.or([row('subject_key', '=', subjectKey), row('user_id', '=', userId)]))
       .where('state', '=', 'live')
       .executeTakeFirst()
     const state = other === undefined ? 'live' : 'replaced'

@@ -195,6 +195,18 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         expect(row && (await store.resets.isLockedToday(row, now + hours(24), 2))).toBe(false)
       })
 
+      it('is not locked for the day by a clock that was ahead', async () => {
+        const ahead = now + hours(24 * 365)
+        const wrong = await store.resets.request(withCode({ now: ahead }))
+        const few = { mostDailyTries: 2 }
+        for (let each = 0; each < 2; each += 1) {
+          await store.resets.tryCode({ ...attempt(wrong.id, ahead), ...few })
+        }
+        const { id } = await store.resets.request(withCode())
+        const tried = await store.resets.tryCode({ ...attempt(id), ...few })
+        expect(tried.verdict).toBe('wrong')
+      })
+
       it('is its reset’s alone: what is done to one is done to no other', async () => {
         const [one, other] = [
           await store.resets.request(withCode()),
@@ -610,6 +622,19 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         expect((await store.resets.find(second.id))?.state).toBe('live')
       })
 
+      it('does not live on beside another of its account', async () => {
+        const assign = (resetId: string) =>
+          store.resets.assign({ resetId, userId: '7', accountMark: 'mark', locale: 'en', now })
+        const first = await store.resets.request(resetRequest('alice'))
+        await assign(first.id)
+        await store.resets.spend(first.id, now, [])
+        const alias = await store.resets.request(resetRequest('alias'))
+        await assign(alias.id)
+        await store.resets.release(first.id, now)
+        expect((await store.resets.find(first.id))?.state).toBe('replaced')
+        expect((await store.resets.find(alias.id))?.state).toBe('live')
+      })
+
       it('does not live on when it has expired meanwhile', async () => {
         const reset = await store.resets.request(resetRequest('alice'))
         await store.resets.spend(reset.id, now, [])
@@ -759,6 +784,16 @@ export function storeContract(name: string, makeFixture: () => StoreFixture): vo
         expect(await store.jobs.tellNoAccount(second?.id ?? '', later)).toBe(false)
         expect(await store.queue.find(second?.id ?? '')).toMatchObject([{ kind: 'recovery' }])
         expect(await store.jobs.tellNoAccount(second?.id ?? '', later + 1)).toBe(true)
+      })
+
+      it('tells an address that it has no account although a clock that was ahead has told it', async () => {
+        const ahead = now + hours(24 * 365)
+        await store.resets.request(resetRequest('nobody', { now: ahead }))
+        const [wrong] = await claim(store, ahead, seconds(15), 1)
+        expect(await store.jobs.tellNoAccount(wrong?.id ?? '', ahead)).toBe(true)
+        await store.resets.request(resetRequest('nobody', { now: now + minutes(1) }))
+        const [right] = await claim(store, now + minutes(1), seconds(15), 1)
+        expect(await store.jobs.tellNoAccount(right?.id ?? '', now + minutes(1))).toBe(true)
       })
 
       it('that is given up too late, or has become too late since, forgets its address', async () => {
